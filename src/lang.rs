@@ -1,7 +1,7 @@
 //! The two languages in which people are spoken to.
 
 use clap::ValueEnum;
-use render_signal_actors::config::documents::Problem;
+use render_signal_actors::config::documents::FieldProblem;
 use render_signal_actors::kernel::said::Said;
 
 /// A language.
@@ -31,7 +31,7 @@ impl Lang {
     }
 
     /// What is wrong with a document.
-    pub(crate) fn problem(self, problem: &Problem) -> String {
+    pub(crate) fn problem(self, problem: &FieldProblem) -> String {
         match self {
             Self::Fr => problem.in_french(),
             Self::En => problem.to_string(),

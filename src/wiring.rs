@@ -12,11 +12,11 @@ use render_signal_actors::access::token::Signer;
 use render_signal_actors::archive::bucket::{BucketArchive, BucketSettings};
 use render_signal_actors::archive::store::{ArchiveStore, FileArchive};
 use render_signal_actors::config::edit::Editor;
-use render_signal_actors::config::follow::put_back;
+use render_signal_actors::config::history::import::put_back;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
-use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
+use render_signal_actors::config::store::fallback::{FallbackDeps, FallbackStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
@@ -196,8 +196,8 @@ fn chained(
     }
     let authority = stores.remove(0);
     let notes = storage.data_dir.join("config-store");
-    let deps = ChainDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
-    Some(Arc::new(ChainStore::new(authority, stores, deps)))
+    let deps = FallbackDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
+    Some(Arc::new(FallbackStore::new(authority, stores, deps)))
 }
 
 /// What serves the documents to those who have `CONFIG_API_SERVE_TOKEN`, if there is one.

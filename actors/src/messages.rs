@@ -21,7 +21,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::config::documents::{Governs, Problem};
+use crate::config::documents::{FieldProblem, Governs};
 use crate::config::store::StoreHealth;
 use crate::kernel::journal::Fence;
 use crate::kernel::said::Said;
@@ -304,7 +304,7 @@ pub struct DocumentStatus {
     /// one is in force, if there is one).
     pub state: String,
     /// What is wrong, each naming the field.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<FieldProblem>,
     /// What stands still because the document is refused and there is no good one before it.
     pub withholds: Option<Governs>,
     /// The document is refused, but its switch says off, which is obeyed.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::access::state::{MagicLinkEvent, SessionEvent};
 use crate::archive::state::ArchiveEvent;
-use crate::config::state::ConfigEvent;
+use crate::config::events::ConfigEvent;
 use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
 use crate::lock::state::LeaseEvent;
 use crate::mail::groups::GroupEvent;

@@ -64,7 +64,7 @@ async fn whose(journal: &dyn Journal, id: &str, lang: Lang) -> Result<String, Co
 #[cfg(test)]
 mod tests {
     use render_signal_actors::config::documents::Key;
-    use render_signal_actors::config::state::{Changed, ConfigEvent, config_stream};
+    use render_signal_actors::config::events::{ConfigEvent, DocumentChanged, config_stream};
     use render_signal_actors::kernel::clock::World;
     use render_signal_actors::kernel::event::DomainEvent as _;
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
@@ -83,7 +83,7 @@ mod tests {
         let journal = MemoryJournal::new(world.clone(), readmodel::all());
         let hashes = ["aa".repeat(32), "bb".repeat(32), "aa".repeat(32)];
         let changes = hashes.iter().map(|hash| {
-            let changed = Changed {
+            let changed = DocumentChanged {
                 key: "webhook_config".to_owned(),
                 hash: hash.clone(),
                 origin: "cli".to_owned(),

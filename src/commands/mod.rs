@@ -17,7 +17,7 @@ mod transfer;
 
 use std::sync::Arc;
 
-use render_signal_actors::config::documents::Problem;
+use render_signal_actors::config::documents::FieldProblem;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::said;
@@ -241,7 +241,7 @@ impl From<ServiceError> for CommandFailure {
 }
 
 /// A document that is refused, with everything that is wrong.
-fn refusal(key: &str, head: &str, problems: &[Problem]) -> String {
+fn refusal(key: &str, head: &str, problems: &[FieldProblem]) -> String {
     let lang = lang();
     let problems: String = problems.iter().map(|one| format!("\n  {}", lang.problem(one))).collect();
     format!("{key} {head}{}{problems}", lang.pick("\u{a0}:", ":"))

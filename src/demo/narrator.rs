@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use render_signal_actors::config::state::ConfigEvent;
+use render_signal_actors::config::events::ConfigEvent;
 use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
 use render_signal_actors::mail::life::{MailEvent, MailRouted};
 use render_signal_actors::poller::state::MailboxEvent;
@@ -329,7 +329,7 @@ fn delivery_mail(event: &DeliveryEvent) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::config::state::{Changed, config_stream};
+    use render_signal_actors::config::events::{DocumentChanged, config_stream};
     use render_signal_actors::mail::life::{MailHeld, MailIgnored, mail_stream};
     use render_signal_actors::mail::{HoldReason, IgnoreReason};
     use render_signal_actors::webhook::state::{Attempted, Succeeded, delivery_stream};
@@ -433,7 +433,7 @@ mod tests {
             recorded(
                 config_stream("webhook_config"),
                 1,
-                &ConfigEvent::Changed(Changed {
+                &ConfigEvent::Changed(DocumentChanged {
                     key: "webhook_config".into(),
                     hash: String::new(),
                     origin: origin.into(),

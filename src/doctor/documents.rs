@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use render_signal_actors::config::book::Book;
+use render_signal_actors::config::active::ActiveDocuments;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::store::{DocumentStore, Read};
+use render_signal_actors::config::store::{DocumentStore, StoreReading};
 use render_signal_actors::egress::EgressPolicy;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::said::Said;
@@ -17,7 +17,7 @@ use crate::settings::Storage;
 use crate::wiring;
 
 pub(super) async fn look(
-    book: &Book,
+    active: &ActiveDocuments,
     storage: &Storage,
     (defaults, world): (&EnvDefaults, &World),
     checks: &mut Vec<Check>,
@@ -26,17 +26,17 @@ pub(super) async fn look(
     let shared = wiring::remote_documents(storage, &egress, world).unwrap_or_default();
     let before = checks.len();
     for key in Key::ALL {
-        checks.extend(wrong(book, storage, &shared, key).await);
+        checks.extend(wrong(active, storage, &shared, key).await);
     }
     let sound = checks.len() == before;
     for key in Key::ALL {
         let document = key.as_str();
-        checks.extend(book.remarks(key).into_iter().map(|remark| {
+        checks.extend(active.remarks(key).into_iter().map(|remark| {
             Check::new(name(key), Finding::FieldIdle { document: document.to_owned(), remark })
         }));
     }
     if sound {
-        checks.push(all_sound(book, storage, &shared));
+        checks.push(all_sound(active, storage, &shared));
     }
 }
 
@@ -45,8 +45,13 @@ fn name(key: Key) -> String {
 }
 
 /// What is wrong with a document, and what to do about it.
-async fn wrong(book: &Book, storage: &Storage, shared: &[Arc<dyn DocumentStore>], key: Key) -> Vec<Check> {
-    let problems = book.problems(key);
+async fn wrong(
+    active: &ActiveDocuments,
+    storage: &Storage,
+    shared: &[Arc<dyn DocumentStore>],
+    key: Key,
+) -> Vec<Check> {
+    let problems = active.problems(key);
     if problems.is_empty() {
         return Vec::new();
     }
@@ -54,8 +59,8 @@ async fn wrong(book: &Book, storage: &Storage, shared: &[Arc<dyn DocumentStore>]
     let document = || key.as_str().to_owned();
     let mut checks: Vec<Check> = problems
         .into_iter()
-        .map(|problem| match book.withholds(key) {
-            _ if book.is_missing(key) => Finding::DocumentMissing { document: document(), problem },
+        .map(|problem| match active.withholds(key) {
+            _ if active.is_missing(key) => Finding::DocumentMissing { document: document(), problem },
             Some(stops) => Finding::DocumentStops {
                 document: document(),
                 problem,
@@ -66,14 +71,14 @@ async fn wrong(book: &Book, storage: &Storage, shared: &[Arc<dyn DocumentStore>]
         })
         .map(|finding| Check::new(name(key), finding))
         .collect();
-    if book.is_switched_off(key) {
+    if active.is_switched_off(key) {
         checks.push(Check::new(name(key), Finding::DocumentOff { document: document() }));
     }
     checks
 }
 
-fn all_sound(book: &Book, storage: &Storage, shared: &[Arc<dyn DocumentStore>]) -> Check {
-    let absent = |key: &Key| book.in_force(*key).is_none() && !book.is_refused(*key);
+fn all_sound(active: &ActiveDocuments, storage: &Storage, shared: &[Arc<dyn DocumentStore>]) -> Check {
+    let absent = |key: &Key| active.in_force(*key).is_none() && !active.is_refused(*key);
     let absent: Names = Key::ALL.into_iter().filter(absent).map(Key::as_str).collect();
     let mut places: Vec<Said> = shared.iter().map(|store| place(store.name(), storage)).collect();
     places.push(place("file", storage));
@@ -89,8 +94,8 @@ fn all_sound(book: &Book, storage: &Storage, shared: &[Arc<dyn DocumentStore>]) 
 async fn holder(shared: &[Arc<dyn DocumentStore>], key: Key) -> Result<&'static str, &'static str> {
     for store in shared {
         match store.read(key).await {
-            Ok(Read::Absent) => {}
-            Ok(Read::Found { .. }) => return Ok(store.name()),
+            Ok(StoreReading::Absent) => {}
+            Ok(StoreReading::Found { .. }) => return Ok(store.name()),
             Err(_) => return Err(store.name()),
         }
     }

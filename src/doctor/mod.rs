@@ -249,7 +249,7 @@ mod tests {
         let unreachable = || Finding::TargetSilent { address: "a".into(), why: "b".into() };
         let found = Finding::DocumentRefused {
             document: "a".into(),
-            problem: render_signal_actors::config::documents::Problem::new("b", Said::alike("c")),
+            problem: render_signal_actors::config::documents::FieldProblem::new("b", Said::alike("c")),
             mend: Said::alike("d"),
         };
         let config = Finding::TargetNoAddress { address: "a".into() };

@@ -1,7 +1,7 @@
 //! Every finding. A line: name, code, how grave; its values; the words in French and in English;
 //! behind `=>` what to do about it, in French and in English.
 
-use render_signal_actors::config::documents::Problem;
+use render_signal_actors::config::documents::FieldProblem;
 use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 
@@ -215,7 +215,7 @@ findings! {
     StandsStill "stands_still" Fail { what: Vec<Said> }
         "{what} jusqu'à correction, puisqu'il n'y a pas de bonne version avant",
         "{what} until this is mended, since there is no good version before it";
-    DocumentProblem "document_problem" Warn { document: String, problem: Problem }
+    DocumentProblem "document_problem" Warn { document: String, problem: FieldProblem }
         "{document}\u{a0}: {problem}", "{document}: {problem}";
     DocumentRemark "document_remark" Warn { document: String, remark: Said }
         "{document}\u{a0}: {remark}", "{document}: {remark}";
@@ -235,13 +235,13 @@ findings! {
     WorkersRun "workers_run" Ok { running: usize, workers: usize }
         "{running} processus sur {workers} emploient les documents stockés",
         "{running} of {workers} workers run the stored documents";
-    DocumentRefused "document_refused" Fail { document: String, problem: Problem, mend: Said }
+    DocumentRefused "document_refused" Fail { document: String, problem: FieldProblem, mend: Said }
         "{problem}", "{problem}" => "{mend}", "{mend}";
-    DocumentStops "document_stops" Fail { document: String, problem: Problem, what: Said, mend: Said }
+    DocumentStops "document_stops" Fail { document: String, problem: FieldProblem, what: Said, mend: Said }
         "{problem} ({what} jusqu'à correction\u{a0}: il n'y a pas de bonne version avant)",
         "{problem} ({what} until it is mended: there is no good version before it)"
         => "{mend}", "{mend}";
-    DocumentMissing "document_missing" Warn { document: String, problem: Problem } "{problem}", "{problem}"
+    DocumentMissing "document_missing" Warn { document: String, problem: FieldProblem } "{problem}", "{problem}"
         => "config history {document}, puis config restore {document} VERSION, ou config remove {document}",
         "config history {document}, then config restore {document} VERSION, or config remove {document}";
     FieldIdle "field_idle" Warn { document: String, remark: Said } "{remark}", "{remark}"

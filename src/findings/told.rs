@@ -1,7 +1,7 @@
 //! How values are shown within the words of a finding, in each language.
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::config::documents::Problem;
+use render_signal_actors::config::documents::FieldProblem;
 use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ impl Told for Said {
     }
 }
 
-impl Told for Problem {
+impl Told for FieldProblem {
     fn told(&self, lang: Lang) -> String {
         lang.problem(self)
     }

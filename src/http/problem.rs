@@ -114,7 +114,7 @@ kinds! {
 /// A field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Field)]
-pub(crate) struct FieldProblem {
+pub(crate) struct ProblemField {
     /// Its name, or its path such as `rules[0].conditions[1].value`.
     pub(crate) field: String,
     /// What is wrong with it.
@@ -128,7 +128,7 @@ pub(crate) struct HttpProblem {
     /// What failed, on what, what to do.
     pub(crate) detail: String,
     /// The bad fields, where there are any.
-    pub(crate) errors: Vec<FieldProblem>,
+    pub(crate) errors: Vec<ProblemField>,
     /// When to ask again, in seconds.
     pub(crate) retry_after: Option<u64>,
     /// What is wrong with the journal, where that is why and somebody can do something about it.
@@ -142,7 +142,7 @@ impl HttpProblem {
     }
 
     /// With the bad fields.
-    pub(crate) fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
+    pub(crate) fn with_errors(mut self, errors: Vec<ProblemField>) -> Self {
         self.errors = errors;
         self
     }
@@ -158,7 +158,7 @@ impl HttpProblem {
         let message = message.into();
         let detail = format!("{name}: {message}");
         Self::new(ProblemKind::InvalidParameter, detail)
-            .with_errors(vec![FieldProblem { field: name.to_owned(), message }])
+            .with_errors(vec![ProblemField { field: name.to_owned(), message }])
     }
 
     /// The journal does not answer; nothing was changed. A journal that is full, damaged or not to be
@@ -255,8 +255,8 @@ struct ProblemBody<'p> {
     detail: &'p str,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'p str>,
-    #[serde(skip_serializing_if = "<[FieldProblem]>::is_empty")]
-    errors: &'p [FieldProblem],
+    #[serde(skip_serializing_if = "<[ProblemField]>::is_empty")]
+    errors: &'p [ProblemField],
 }
 
 #[cfg(test)]

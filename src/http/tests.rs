@@ -12,8 +12,8 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use render_signal_actors::config::book::Book;
-use render_signal_actors::config::documents::Documents;
+use render_signal_actors::config::active::ActiveDocuments;
+use render_signal_actors::config::documents::DocumentSet;
 use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::deploy::{DeploySettings, Deployer};
@@ -80,7 +80,7 @@ fn services(editor: &Editor, journal: &Arc<MemoryJournal>, world: &World, folder
     let storage = Storage::from_env(|_| None).expect("defaults");
     Services {
         configuration: ConfigService { editor: editor.clone() },
-        policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&editor.env, 1))),
+        policy: Arc::new(ArcSwap::from_pointee(ActiveDocuments::default().policy(&editor.env, 1))),
         jobs: Jobs::new(Arc::clone(journal) as Arc<dyn Journal>, world.clone()),
         backups: Backups::new(
             storage.journal.clone(),
@@ -158,7 +158,7 @@ fn reference(says: &actix::Addr<Says>, world: &World) -> Reference {
     let env = Arc::new(EnvDefaults::default());
     let egress = EgressPolicy::new(Vec::new());
     let options = ClientOptions::default();
-    let policy: PolicyCell = Arc::new(ArcSwap::from_pointee(build(&Documents::default(), &env, 1)));
+    let policy: PolicyCell = Arc::new(ArcSwap::from_pointee(build(&DocumentSet::default(), &env, 1)));
     Reference {
         mailbox: None,
         ingress: Ingress::new(Port::new("dedup", says, 1, Duration::from_secs(1)), Arc::clone(&policy)),

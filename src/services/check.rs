@@ -2,10 +2,10 @@
 //! the checks of the service: what is approved here acts, and can be set. A document without
 //! `_updated_at` is valid: the reference system never writes it.
 
-use render_signal_actors::config::documents::{self, Key, Problem, effect};
+use render_signal_actors::config::documents::{self, FieldProblem, Key, effect};
 use render_signal_actors::config::edit::UPDATED_AT;
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::store::{DocumentStore, Read};
+use render_signal_actors::config::store::{DocumentStore, StoreReading};
 use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -52,16 +52,16 @@ pub(crate) async fn all(
     for key in keys.iter().copied() {
         let read = match store {
             Some(store) => store.read(key).await,
-            None => Ok(Read::Absent),
+            None => Ok(StoreReading::Absent),
         };
-        if read == Ok(Read::Absent) && is_our_own(key) && !asked {
+        if read == Ok(StoreReading::Absent) && is_our_own(key) && !asked {
             continue;
         }
         let (payload, unread) = match read {
-            Ok(Read::Found { text, .. }) => {
+            Ok(StoreReading::Found { text, .. }) => {
                 (Some(documents::from_json(&text).unwrap_or(Value::String(text))), None)
             }
-            Ok(Read::Absent) => (None, None),
+            Ok(StoreReading::Absent) => (None, None),
             Err(error) => (None, Some(error.to_string())),
         };
         checked.push(Checked { unread, ..check(key, payload.as_ref(), env) });
@@ -102,7 +102,8 @@ fn empty(key: Key) -> Option<Said> {
 
 /// What `serve` refuses, or switches off, and `config set` does not take.
 fn refusal(key: Key, document: &Value, env: &EnvDefaults) -> Option<Said> {
-    let problems: Vec<Said> = documents::problems(key, document, env).iter().map(Problem::said).collect();
+    let problems: Vec<Said> =
+        documents::problems(key, document, env).iter().map(FieldProblem::said).collect();
     (!problems.is_empty()).then(|| Said::joined(&problems, "; "))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use render_signal_actors::config::documents::{Key, Problem};
+use render_signal_actors::config::documents::{FieldProblem, Key};
 use render_signal_actors::config::edit::EditError;
 use render_signal_actors::config::history::CopyError;
 use render_signal_actors::config::store::StoreError;
@@ -23,7 +23,7 @@ pub(crate) enum ServiceError {
     /// What was sent cannot be used.
     Unusable(Said),
     /// A document would not be valid.
-    Invalid(Key, Vec<Problem>),
+    Invalid(Key, Vec<FieldProblem>),
     /// Somebody else changed it since the caller looked.
     Changed(Said),
     /// It cannot be done in the present state.
@@ -51,7 +51,7 @@ impl ServiceError {
             | Self::Away(said) => said.clone(),
             Self::Journal(why) => journal(why),
             Self::Invalid(key, problems) => {
-                let all: Vec<Said> = problems.iter().map(Problem::said).collect();
+                let all: Vec<Said> = problems.iter().map(FieldProblem::said).collect();
                 let Said { french, english } = Said::joined(&all, "; ");
                 said!("{key} est refusé\u{a0}: {french}", "{key} is refused: {english}")
             }

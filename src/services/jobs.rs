@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::store::Stamp;
+use render_signal_actors::config::store::Revision;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
@@ -133,7 +133,7 @@ pub(crate) struct RuleTestDraft {
     /// The whole of it, as it would be.
     pub(crate) document: Map<String, Value>,
     /// The version of the store's that it was made from; `None` = nothing was stored.
-    pub(crate) made_from: Option<Stamp>,
+    pub(crate) made_from: Option<Revision>,
     /// Where it can be changed further.
     pub(crate) place: String,
 }

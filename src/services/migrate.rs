@@ -7,7 +7,7 @@ use std::sync::Arc;
 use render_signal_actors::config::documents::normal::normalise;
 use render_signal_actors::config::documents::{self, Key, effect};
 use render_signal_actors::config::edit::{Edit, Editor, UPDATED_AT};
-use render_signal_actors::config::store::{DocumentStore, Read};
+use render_signal_actors::config::store::{DocumentStore, StoreReading};
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 use serde::Serialize;
@@ -206,11 +206,11 @@ impl MigrationTarget {
     async fn differs(&self, key: Key, sent: Value, log: &mut MigrationLog) -> Option<&'static str> {
         let Some(store) = (self.itself)() else { return Some(NOT_THERE) };
         match store.read(key).await {
-            Ok(Read::Found { text, .. }) => {
+            Ok(StoreReading::Found { text, .. }) => {
                 let found = documents::from_json::<Value>(&text).ok().map(timeless);
                 (found != Some(timeless(sent))).then_some("read back something else")
             }
-            Ok(Read::Absent) => Some(NOT_THERE),
+            Ok(StoreReading::Absent) => Some(NOT_THERE),
             Err(error) => {
                 log.complain(ServiceError::from(error).said());
                 Some(NOT_THERE)

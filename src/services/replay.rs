@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::config::book::Book;
+use render_signal_actors::config::active::ActiveDocuments;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::history::{self, CopyError, DecidedUnder};
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::store::{Read, Stamp};
+use render_signal_actors::config::store::{Revision, StoreReading};
 use render_signal_actors::kernel::heavy::Heavy;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
@@ -90,7 +90,7 @@ async fn policy_of(
     journal: &dyn Journal,
     now: DateTime<Utc>,
 ) -> Result<Result<Policy, Said>, ServiceError> {
-    let mut book = Book::default();
+    let mut active = ActiveDocuments::default();
     for one in under {
         let (Some(key), Some(version)) = (Key::named(&one.document), one.version) else {
             return Ok(Err(never_recorded(&one.document)));
@@ -101,17 +101,17 @@ async fn policy_of(
             Err(CopyError::Unreadable(why)) => return Err(ServiceError::Journal(why)),
             Err(gone) => return Ok(Err(gone.said())),
         };
-        let read = Read::Found { stamp: Stamp::of(&text), text };
-        book.insist(key, Ok(read), env, now);
-        if book.is_refused(key) {
-            let Said { french, english } = book.what_is_wrong(key);
+        let read = StoreReading::Found { revision: Revision::of(&text), text };
+        active.take_final(key, Ok(read), env, now);
+        if active.is_refused(key) {
+            let Said { french, english } = active.what_is_wrong(key);
             return Ok(Err(said!(
                 "la version {version} de {key} n'est plus acceptée par ce programme\u{a0}: {french}",
                 "version {version} of {key} is no longer accepted by this program: {english}"
             )));
         }
     }
-    Ok(Ok(book.policy(env, 0)))
+    Ok(Ok(active.policy(env, 0)))
 }
 
 /// Said of a document whose content of that time is kept nowhere.

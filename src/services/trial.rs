@@ -9,7 +9,7 @@ use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, Editor, UPDATED_AT};
 use render_signal_actors::config::load::load;
-use render_signal_actors::config::store::{Read, Stamp};
+use render_signal_actors::config::store::{Revision, StoreReading};
 use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
@@ -62,8 +62,8 @@ pub(crate) async fn prepare(
         let edit = Edit::replace(key, document, "rules test").allowing_unknown().keeping_masked();
         let next = editor.preview(&edit).await.map_err(|error| ServiceError::edit(key, error))?;
         let text = next.to_string();
-        let read = Read::Found { stamp: Stamp::of(&text), text: text.clone() };
-        book.insist(key, Ok(read), env, now);
+        let read = StoreReading::Found { revision: Revision::of(&text), text: text.clone() };
+        book.take_final(key, Ok(read), env, now);
         if book.is_refused(key) {
             return Err(ServiceError::Invalid(key, book.problems(key)));
         }

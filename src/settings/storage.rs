@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use render_signal_actors::archive::SHORTEST_DAYS;
-use render_signal_actors::config::prune::Keep;
+use render_signal_actors::config::prune::CopyLimits;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::IpNet;
 use render_signal_actors::kernel::journal::redis::DEFAULT_PREFIX;
@@ -42,7 +42,7 @@ pub(crate) struct Storage {
     /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
     pub(crate) journal_retention_days: Option<u32>,
     /// `CONFIG_HISTORY_VERSIONS` and `CONFIG_HISTORY_DAYS`.
-    pub(crate) config_history: Keep,
+    pub(crate) config_history: CopyLimits,
     /// `JOURNAL_ARCHIVE_DIR`.
     pub(crate) archive_dir: PathBuf,
     /// `WEBHOOK_LINKS_FILE`, with its bounds.
@@ -102,7 +102,7 @@ pub(super) fn storage(reader: &mut VariableReader<'_>) -> Storage {
             .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
         php: php_host(reader),
         journal_retention_days: retention_days(reader),
-        config_history: Keep {
+        config_history: CopyLimits {
             versions: reader.int(&vars::CONFIG_HISTORY_VERSIONS),
             days: reader.int(&vars::CONFIG_HISTORY_DAYS),
         },

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::{Edit, EditError, Editor};
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
+use render_signal_actors::config::store::fallback::{FallbackDeps, FallbackStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::config::store::{
-    Change, DocumentStore, Expect, Keep, Read, Stamp, StoreError, StoreHealth, Written,
+    ConflictWinner, DocumentChange, DocumentStore, Fallbacks as _, Precondition, Revision, StoreError,
+    StoreHealth, StoreReading, WriteReceipt,
 };
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
@@ -57,7 +58,7 @@ impl Bench {
     }
 
     /// A worker that starts.
-    fn stores(&self) -> ChainStore {
+    fn stores(&self) -> FallbackStore {
         let world = World::real();
         let settings = RedisSettings {
             address: format!("redis://127.0.0.1:{}/0", self.redis.port()).into(),
@@ -79,7 +80,7 @@ impl Bench {
         let notes = self.folder.path().join("notes");
         let env = Arc::new(EnvDefaults::default());
         let journal = Some(Arc::clone(&self.journal));
-        ChainStore::new(authority, others, ChainDeps { notes, world, env, journal })
+        FallbackStore::new(authority, others, FallbackDeps { notes, world, env, journal })
     }
 
     const fn authority(&self) -> &'static str {
@@ -160,33 +161,37 @@ fn said(text: &str) -> Value {
     document
 }
 
-async fn read(stores: &ChainStore) -> Option<Value> {
+async fn read(stores: &FallbackStore) -> Option<Value> {
     match stores.read(KEY).await.unwrap() {
-        Read::Absent => None,
-        Read::Found { text, .. } => Some(said(&text)),
+        StoreReading::Absent => None,
+        StoreReading::Found { text, .. } => Some(said(&text)),
     }
 }
 
-async fn expected(stores: &ChainStore) -> Expect {
+async fn expected(stores: &FallbackStore) -> Precondition {
     match stores.read(KEY).await.unwrap() {
-        Read::Absent => Expect::Absent,
-        Read::Found { stamp, .. } => Expect::Stamp(stamp),
+        StoreReading::Absent => Precondition::Absent,
+        StoreReading::Found { revision, .. } => Precondition::Revision(revision),
     }
 }
 
-async fn write(stores: &ChainStore, value: &Value, expected: Expect) -> Result<Written, StoreError> {
-    stores.write(&Change { key: KEY, value: value.clone(), expected, origin: "api".to_owned() }).await
+async fn write(
+    stores: &FallbackStore,
+    value: &Value,
+    expected: Precondition,
+) -> Result<WriteReceipt, StoreError> {
+    stores.write(&DocumentChange { key: KEY, value: value.clone(), expected, origin: "api".to_owned() }).await
 }
 
-async fn until_read(stores: &ChainStore, document: &Value) {
+async fn until_read(stores: &FallbackStore, document: &Value) {
     until(&format!("{document}"), PATIENCE, async || match stores.read(KEY).await {
-        Ok(Read::Found { text, .. }) if said(&text) == *document => Ok(()),
+        Ok(StoreReading::Found { text, .. }) if said(&text) == *document => Ok(()),
         other => Err(format!("{other:?}")),
     })
     .await;
 }
 
-fn health(stores: &ChainStore) -> StoreHealth {
+fn health(stores: &FallbackStore) -> StoreHealth {
     stores.health().remove(0)
 }
 
@@ -215,38 +220,39 @@ async fn behaves(bench: Bench) {
         return;
     }
     let bench = down_and_back(bench).await;
-    let bench = conflict_on_return(bench, Keep::Authority).await;
-    let bench = conflict_on_return(bench, Keep::Pending).await;
+    let bench = conflict_on_return(bench, ConflictWinner::Authority).await;
+    let bench = conflict_on_return(bench, ConflictWinner::Pending).await;
     emptied(&bench).await;
 }
 
 async fn absent_then_written(bench: &Bench) {
     let stores = bench.stores();
     assert_eq!(read(&stores).await, None);
-    let stale = Expect::Stamp(Stamp("of something else".to_owned()));
+    let stale = Precondition::Revision(Revision("of something else".to_owned()));
     assert_eq!(write(&stores, &json!({"a": 0}), stale).await, Err(StoreError::Conflict(KEY)));
     assert_eq!(read(&stores).await, None, "a refused change changes nothing");
 
     let document = json!({"a": 1, "nested": {"é": [1.0, {}]}, "webhook_sending_enabled": false});
-    let written = write(&stores, &document, Expect::Absent).await.unwrap();
+    let written = write(&stores, &document, Precondition::Absent).await.unwrap();
     assert_eq!((written.stored_in, written.degraded), (bench.authority(), None));
     assert_eq!(read(&stores).await, Some(document.clone()));
-    assert_eq!(expected(&stores).await, Expect::Stamp(written.stamp.clone()));
+    assert_eq!(expected(&stores).await, Precondition::Revision(written.revision.clone()));
     for store in ["redis", "php", "file"] {
         let held = (store == bench.authority()).then(|| document.clone());
         assert_eq!(bench.held_by(store).await, held, "{store}");
     }
 
-    let second = write(&stores, &json!({"a": 2}), Expect::Stamp(written.stamp.clone())).await.unwrap();
-    for stale in [Expect::Absent, Expect::Stamp(written.stamp)] {
+    let second =
+        write(&stores, &json!({"a": 2}), Precondition::Revision(written.revision.clone())).await.unwrap();
+    for stale in [Precondition::Absent, Precondition::Revision(written.revision)] {
         assert_eq!(write(&stores, &json!({"a": 3}), stale).await, Err(StoreError::Conflict(KEY)));
     }
     assert_eq!(bench.held_by(bench.authority()).await, Some(json!({"a": 2})));
-    // Another worker's writes and this one's are told apart by the same stamps.
+    // Another worker's writes and this one's are told apart by the same revisions.
     let other = bench.stores();
-    write(&other, &json!({"a": 4}), Expect::Stamp(second.stamp.clone())).await.unwrap();
+    write(&other, &json!({"a": 4}), Precondition::Revision(second.revision.clone())).await.unwrap();
     assert_eq!(
-        write(&stores, &json!({"a": 5}), Expect::Stamp(second.stamp)).await,
+        write(&stores, &json!({"a": 5}), Precondition::Revision(second.revision)).await,
         Err(StoreError::Conflict(KEY))
     );
 }
@@ -344,7 +350,7 @@ async fn restarted_with(mut bench: Bench, theirs: &Value) -> Bench {
     bench
 }
 
-async fn conflict_on_return(mut bench: Bench, keep: Keep) -> Bench {
+async fn conflict_on_return(mut bench: Bench, keep: ConflictWinner) -> Bench {
     let stores = bench.stores();
     write(&stores, &json!({"a": 20, "b": 20}), expected(&stores).await).await.unwrap();
     bench.kill();
@@ -365,7 +371,7 @@ async fn conflict_on_return(mut bench: Bench, keep: Keep) -> Bench {
     assert_eq!(read(&stores).await, Some(theirs.clone()));
     assert_eq!(health(&stores).conflicts, [KEY]);
     assert_eq!(stores.resolve(KEY, keep).await, Ok(true));
-    let kept = if keep == Keep::Pending { ours } else { theirs };
+    let kept = if keep == ConflictWinner::Pending { ours } else { theirs };
     until_read(&stores, &kept).await;
     assert_eq!(bench.held_by(bench.authority()).await, Some(kept));
     assert!(health(&stores).conflicts.is_empty());
@@ -396,7 +402,7 @@ async fn emptied(bench: &Bench) {
 async fn a_change_that_waits_in_redis_outlives_the_folder_of_its_worker() {
     let mut bench = Bench::new(Mode::PhpFirst).await;
     let stores = bench.stores();
-    write(&stores, &json!({"a": 1}), Expect::Absent).await.unwrap();
+    write(&stores, &json!({"a": 1}), Precondition::Absent).await.unwrap();
     bench.kill();
     let ours = json!({"a": 2});
     assert_eq!(write(&stores, &ours, expected(&stores).await).await.unwrap().stored_in, "redis");
@@ -435,7 +441,7 @@ async fn a_change_that_waits_in_redis_outlives_the_folder_of_its_worker() {
     let other = bench.stores();
     assert_eq!(read(&other).await, Some(json!({"a": 4})));
     assert_eq!(health(&other).conflicts, [KEY]);
-    assert_eq!(other.resolve(KEY, Keep::Pending).await, Ok(true));
+    assert_eq!(other.resolve(KEY, ConflictWinner::Pending).await, Ok(true));
     until_read(&other, &json!({"a": 3})).await;
     assert_eq!(bench.held_by("php").await, Some(json!({"a": 3})));
     assert!(health(&other).conflicts.is_empty());

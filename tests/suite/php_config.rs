@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::{Edit, Editor};
-use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
+use render_signal_actors::config::store::fallback::{FallbackDeps, FallbackStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
-use render_signal_actors::config::store::{Change, DocumentStore as _, Expect, Read, Stamp, StoreError};
+use render_signal_actors::config::store::{
+    DocumentChange, DocumentStore as _, Precondition, Revision, StoreError, StoreReading,
+};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
 use serde_json::value::RawValue;
@@ -528,22 +530,22 @@ fn client_at(port: u16, token: &str) -> PhpStore {
     PhpStore::new(PhpSettings::new(&base, token.into()).unwrap(), http)
 }
 
-async fn write(store: &PhpStore, value: Value, expected: Expect) -> Result<Stamp, StoreError> {
-    let change = Change { key: Key::WebhookConfig, value, expected, origin: "api".to_owned() };
-    store.write(&change).await.map(|written| written.stamp)
+async fn write(store: &PhpStore, value: Value, expected: Precondition) -> Result<Revision, StoreError> {
+    let change = DocumentChange { key: Key::WebhookConfig, value, expected, origin: "api".to_owned() };
+    store.write(&change).await.map(|written| written.revision)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_reads_what_it_wrote_and_refuses_a_stale_write() {
     let mut php = Php::start().await;
     let (store, key) = (client(&php, TOKEN), Key::WebhookConfig);
-    assert_eq!(store.read(key).await, Ok(Read::Absent));
-    let first = write(&store, json!({"a": 1.0, "b": {}}), Expect::Absent).await.unwrap();
-    let Read::Found { text, stamp } = store.read(key).await.unwrap() else { panic!("absent") };
-    assert_eq!(stamp, first);
+    assert_eq!(store.read(key).await, Ok(StoreReading::Absent));
+    let first = write(&store, json!({"a": 1.0, "b": {}}), Precondition::Absent).await.unwrap();
+    let StoreReading::Found { text, revision } = store.read(key).await.unwrap() else { panic!("absent") };
+    assert_eq!(revision, first);
     assert!(compact(&text).starts_with(r#"{"a":1.0,"b":{},"_updated_at":"#), "{text}");
-    let second = write(&store, json!({"a": 2}), Expect::Stamp(first.clone())).await.unwrap();
-    for stale in [Expect::Absent, Expect::Stamp(first)] {
+    let second = write(&store, json!({"a": 2}), Precondition::Revision(first.clone())).await.unwrap();
+    for stale in [Precondition::Absent, Precondition::Revision(first)] {
         assert_eq!(write(&store, json!({}), stale).await, Err(StoreError::Conflict(key)));
     }
     assert_eq!(parsed(&php.read("webhook_config").await)["config"]["a"], json!(2));
@@ -554,7 +556,7 @@ async fn the_client_reads_what_it_wrote_and_refuses_a_stale_write() {
     let damaged = client(&php, TOKEN).read(key).await.unwrap_err().to_string();
     assert!(damaged.contains("Read error"), "{damaged}");
     php.kill();
-    let gone = write(&store, json!({}), Expect::Stamp(second)).await.unwrap_err();
+    let gone = write(&store, json!({}), Precondition::Revision(second)).await.unwrap_err();
     assert!(matches!(gone, StoreError::Unreadable { .. }), "{gone}");
     assert!(!gone.to_string().contains(TOKEN) && gone.to_string().contains("127.0.0.1"), "{gone}");
 }
@@ -591,7 +593,7 @@ async fn a_writer_that_says_what_it_has_seen_overwrites_nothing_else() {
     assert_eq!(post("", &json!({"a": 4})).await.status, 200);
     // Somebody's empty document is there, too: a client that takes it for absent may replace it.
     fs::write(php.storage().join("webhook_config.json"), "{}").unwrap();
-    write(&client(&php, TOKEN), json!({"a": 5}), Expect::Absent).await.unwrap();
+    write(&client(&php, TOKEN), json!({"a": 5}), Precondition::Absent).await.unwrap();
     assert_eq!(parsed(&php.read("webhook_config").await)["config"]["a"], json!(5));
 }
 
@@ -614,7 +616,7 @@ async fn all_changes_survive(connect: impl Fn() -> PhpStore) {
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
-    let Read::Found { text, .. } = connect().read(Key::WebhookConfig).await.unwrap() else {
+    let StoreReading::Found { text, .. } = connect().read(Key::WebhookConfig).await.unwrap() else {
         panic!("absent")
     };
     for client in 0..CLIENTS {
@@ -682,13 +684,13 @@ async fn a_write_asks_the_host_whatever_was_heard_before() {
     assert!(store.read(Key::WebhookConfig).await.is_err(), "readers do not wear it out");
     let notes = tempfile::tempdir().unwrap();
     let files = Arc::new(FileStore::new(notes.path().join("files"), None));
-    let deps = ChainDeps {
+    let deps = FallbackDeps {
         notes: notes.path().to_owned(),
         world: World::real(),
         env: Arc::default(),
         journal: None,
     };
-    let chain = Arc::new(ChainStore::new(store, vec![files], deps));
+    let chain = Arc::new(FallbackStore::new(store, vec![files], deps));
     let editor = Editor { store: chain, env: Arc::default(), journal: None, world: World::real() };
     let change = Edit::merge(Key::WebhookConfig, [("_a".to_owned(), Some(json!(1)))], "cli");
     let saved = editor.apply(&change).await.unwrap();

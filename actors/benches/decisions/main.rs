@@ -30,7 +30,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::config::documents::{Documents, Key};
+use render_signal_actors::config::documents::{DocumentSet, Key};
 use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::{Outcome, decide, parse, payload};
@@ -70,7 +70,7 @@ fn policy(input: &Value) -> Policy {
         allow_without_links: input["allow_without_links"] == json!(true),
         ..EnvDefaults::default()
     };
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     if input["webhook_config"].is_object() {
         // One that is refused is not in force, here as there.
         drop(documents.put(Key::WebhookConfig, Some(&input["webhook_config"]), &env));

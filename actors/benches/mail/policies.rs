@@ -1,13 +1,13 @@
 //! The policies under which hostile mails are decided.
 
-use render_signal_actors::config::documents::{Documents, Key};
+use render_signal_actors::config::documents::{DocumentSet, Key};
 use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::mail::policy::Policy;
 use serde_json::{Value, json};
 
 /// What an installation has that configures nothing but its target.
 pub fn plain() -> Policy {
-    build(&Documents::default(), &environment(), 1)
+    build(&DocumentSet::default(), &environment(), 1)
 }
 
 /// Everything is switched on: detectors of its own beside the built-in ones, rules,
@@ -37,7 +37,7 @@ pub fn rich() -> Policy {
         json!({"id": id, "conditions": [{"field": field, "operator": operator, "value": value}],
                "actions": {"webhook_url": "https://r.example/1"}})
     };
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     let mut put = |key: Key, value: &Value| {
         let disabled = documents.put(key, Some(value), &environment()).expect("a good document");
         assert!(disabled.is_empty(), "{disabled:?}");

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr, Handler};
 use arc_swap::ArcSwap;
 use futures::stream::{self, StreamExt as _};
-use render_signal_actors::config::book::Book;
+use render_signal_actors::config::active::ActiveDocuments;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
-use render_signal_actors::config::store::{Change, DocumentStore, Expect, Read};
+use render_signal_actors::config::store::{DocumentChange, DocumentStore, Precondition, StoreReading};
 use render_signal_actors::config::{ConfigActor, ConfigDeps, WireConfig};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{NewEvent, StreamId};
@@ -102,11 +102,11 @@ fn say(what: &str, mut times: Vec<Duration>) {
 
 async fn write(store: &RedisStore, number: usize) {
     let expected = match store.read(KEY).await.unwrap() {
-        Read::Absent => Expect::Absent,
-        Read::Found { stamp, .. } => Expect::Stamp(stamp),
+        StoreReading::Absent => Precondition::Absent,
+        StoreReading::Found { revision, .. } => Precondition::Revision(revision),
     };
     let value = json!({"webhook_url": "https://hook.example.com/x", "note": number});
-    store.write(&Change { key: KEY, value, expected, origin: "bench".to_owned() }).await.unwrap();
+    store.write(&DocumentChange { key: KEY, value, expected, origin: "bench".to_owned() }).await.unwrap();
 }
 
 async fn documents(server: &Server, rounds: usize) {
@@ -161,7 +161,7 @@ async fn worker(server: &Server, name: &str) -> (Addr<ConfigActor>, mpsc::Unboun
     let (world, env) = (World::real(), Arc::<EnvDefaults>::default());
     let deps = ConfigDeps {
         journal: Arc::new(MemoryJournal::new(world.clone(), Arc::default())),
-        policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&env, 1))),
+        policy: Arc::new(ArcSwap::from_pointee(ActiveDocuments::default().policy(&env, 1))),
         worker: name.to_owned(),
         store: Arc::new(server.store(name)),
         world,

@@ -23,7 +23,7 @@ use super::token::{LinkRefusal, Signer, end_of};
 use super::{AccessError, Committed, Visitor, commit, new_events};
 use crate::config::documents::Key;
 use crate::config::edit::{Edit, Editor};
-use crate::config::store::Read;
+use crate::config::store::StoreReading;
 use crate::kernel::aggregate::{Aggregate as _, Loaded, rehydrate};
 use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
@@ -155,8 +155,10 @@ impl MagicLinks {
         self.editor.store.forget();
         let failed = |why: String| AccessError::Document(why);
         let text = match self.editor.store.read(Key::MagicLinkTokens).await {
-            Ok(Read::Found { text, .. }) => text,
-            Ok(Read::Absent) => return Ok(TokenDocument { links: HashMap::new(), others: Vec::new() }),
+            Ok(StoreReading::Found { text, .. }) => text,
+            Ok(StoreReading::Absent) => {
+                return Ok(TokenDocument { links: HashMap::new(), others: Vec::new() });
+            }
             Err(error) => return Err(failed(error.to_string())),
         };
         let (links, others) = read_all(&text).map_err(failed)?;

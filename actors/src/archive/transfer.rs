@@ -164,7 +164,7 @@ impl Adder {
 /// JSON with sorted keys: the backends keep the order of fields, but need not.
 fn digest(hash: &mut Sha256, facts: &impl Serialize) {
     let value = serde_json::to_value(facts).unwrap_or_default();
-    let text = crate::config::book::canonical_hash(&value);
+    let text = crate::config::active::canonical_hash(&value);
     hash.update(text.as_bytes());
 }
 

@@ -15,7 +15,7 @@ const SECRET_NAMES: [&str; 4] = ["token", "secret", "password", "api_key"];
 
 /// One thing that differs. Values are masked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Difference {
+pub struct FieldDifference {
     /// Where, such as `webhook_url` or `rules[rule-1].actions.webhook_url`.
     pub path: String,
     /// `None` = it was not there.
@@ -28,14 +28,14 @@ pub struct Difference {
 
 /// What differs, in the order of the documents. `None` = there was no document.
 #[must_use]
-pub fn differences(key: Key, before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
+pub fn differences(key: Key, before: Option<&Value>, after: Option<&Value>) -> Vec<FieldDifference> {
     let mut found = Vec::new();
     if key == Key::MagicLinkTokens {
         // The field names are the links' own ids.
         let shown = |document: Option<&Value>| document.map(|document| masked(key, document));
         walk("", "", shown(before).as_ref(), shown(after).as_ref(), &mut found);
         if found.is_empty() && before != after {
-            found.push(Difference { path: "links".to_owned(), before: None, after: None, hidden: true });
+            found.push(FieldDifference { path: "links".to_owned(), before: None, after: None, hidden: true });
         }
         return found;
     }
@@ -136,7 +136,13 @@ fn mask_text(name: &str, text: &str) -> String {
     }
 }
 
-fn walk(path: &str, name: &str, before: Option<&Value>, after: Option<&Value>, found: &mut Vec<Difference>) {
+fn walk(
+    path: &str,
+    name: &str,
+    before: Option<&Value>,
+    after: Option<&Value>,
+    found: &mut Vec<FieldDifference>,
+) {
     if before == after {
         return;
     }
@@ -167,7 +173,7 @@ fn by_id(members: &[Value]) -> Option<ById<'_>> {
     (ids.len() == members.len()).then_some(members)
 }
 
-fn walk_ids(path: &str, name: &str, old: &ById<'_>, new: &ById<'_>, found: &mut Vec<Difference>) {
+fn walk_ids(path: &str, name: &str, old: &ById<'_>, new: &ById<'_>, found: &mut Vec<FieldDifference>) {
     let of = |members: &ById<'_>, id: &str| -> Option<Value> {
         members.iter().find(|(known, _)| *known == id).map(|(_, member)| (*member).clone())
     };
@@ -179,7 +185,7 @@ fn walk_ids(path: &str, name: &str, old: &ById<'_>, new: &ById<'_>, found: &mut 
     };
     let (before, after) = (order(old, new), order(new, old));
     if before != after {
-        found.push(Difference {
+        found.push(FieldDifference {
             path: format!("{path} (order)"),
             before: Some(before.into()),
             after: Some(after.into()),
@@ -188,11 +194,11 @@ fn walk_ids(path: &str, name: &str, old: &ById<'_>, new: &ById<'_>, found: &mut 
     }
 }
 
-fn difference(path: &str, name: &str, before: Option<&Value>, after: Option<&Value>) -> Difference {
+fn difference(path: &str, name: &str, before: Option<&Value>, after: Option<&Value>) -> FieldDifference {
     let shown = |value: Option<&Value>| value.map(|value| mask(name, value));
     let (before, after) = (shown(before), shown(after));
     let path = if path.is_empty() { "document" } else { path };
-    Difference { path: path.to_owned(), hidden: before == after, before, after }
+    FieldDifference { path: path.to_owned(), hidden: before == after, before, after }
 }
 
 #[cfg(test)]
@@ -220,7 +226,7 @@ mod tests {
         );
         assert_eq!(
             differences(Key::WebhookConfig, None, Some(&json!({"a": 1}))),
-            [Difference { path: "a".into(), before: None, after: Some(json!(1)), hidden: false }]
+            [FieldDifference { path: "a".into(), before: None, after: Some(json!(1)), hidden: false }]
         );
     }
 

@@ -10,249 +10,42 @@
 //! A document that is refused is changed nowhere. Fields that a merge does not name are as
 //! they were, whoever changed them last.
 
+mod based_on;
+mod check;
+mod merge;
 mod record;
+mod request;
 
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::diff::{is_mask, unmasked, unmasked_field};
-use super::documents::known::{self, Unknown};
-use super::documents::{self, Documents, Key, Problem};
+use self::merge::changed_fields;
+use self::request::conflict;
+pub use self::request::{BasedOn, Edit, EditAction, EditConflict, EditError, SavedEdit};
+use super::documents::{self, Key};
 use super::history;
 use super::policy::EnvDefaults;
-use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
+use super::store::{DocumentChange, DocumentStore, Precondition, StoreError, StoreReading};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
-use crate::kernel::said::{Said, said};
 
 /// When a document was written last; information only (reference section 2.5).
 pub const UPDATED_AT: &str = "_updated_at";
 
 /// The largest document, in bytes of JSON: more does not pass through `config_api.php`.
-pub const LARGEST: usize = 1024 * 1024;
+pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
 /// How often a change is tried when somebody else writes in between. Each failure means that
 /// another writer got through, so this many others may write at once.
-const ATTEMPTS: u32 = 40;
+const MAX_WRITE_ATTEMPTS: u32 = 40;
 
 /// Between two attempts, spread so that writers do not stay in step.
-const PAUSE: Duration = Duration::from_millis(4);
+const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(4);
 
-/// A change as somebody asks for it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Edit {
-    /// Which document.
-    pub key: Key,
-    /// What is to become of it.
-    pub wanted: Wanted,
-    /// What the caller has seen; `None` = whatever is there.
-    pub expected: Option<Seen>,
-    /// Who asks, for the history: `cli`, `api`, `php_api`, `restore`, `migrate`.
-    pub origin: String,
-    /// Keep the time that the document says it was written at, if it does.
-    pub keep_time: bool,
-    /// Fields that nobody knows are written, too. Those that are stored already are no obstacle
-    /// in any case.
-    pub allow_unknown: bool,
-    /// A text that is the mask of the stored one stands for that: the caller was shown masks.
-    pub keep_masked: bool,
-    /// The values of a merge are merge patches (RFC 7396) of what is there.
-    pub deep: bool,
-}
-
-/// What is to become of a document.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Wanted {
-    /// The whole of it.
-    Replace(Value),
-    /// These top-level fields; `None` removes one. All others stay.
-    Merge(Vec<(String, Option<Value>)>),
-}
-
-/// What a caller has seen of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// This version of its history.
-    Version(u64),
-    /// This version of the store's.
-    Stamp(Stamp),
-    /// That there is none.
-    Absent,
-}
-
-impl Edit {
-    /// Replaces the whole document, whatever is there.
-    #[must_use]
-    pub fn replace(key: Key, document: Value, origin: &str) -> Self {
-        Self::new(key, Wanted::Replace(document), origin)
-    }
-
-    /// Changes fields; `None` removes one.
-    #[must_use]
-    pub fn merge(key: Key, fields: impl IntoIterator<Item = (String, Option<Value>)>, origin: &str) -> Self {
-        Self::new(key, Wanted::Merge(fields.into_iter().collect()), origin)
-    }
-
-    fn new(key: Key, wanted: Wanted, origin: &str) -> Self {
-        Self {
-            key,
-            wanted,
-            expected: None,
-            origin: origin.to_owned(),
-            keep_time: false,
-            allow_unknown: false,
-            keep_masked: false,
-            deep: false,
-        }
-    }
-
-    /// The same, with the time that the document says it was written at, if it does.
-    #[must_use]
-    pub fn keeping_time(mut self) -> Self {
-        self.keep_time = true;
-        self
-    }
-
-    /// The same, with fields that nobody knows: they are kept and change nothing.
-    #[must_use]
-    pub fn allowing_unknown(mut self) -> Self {
-        self.allow_unknown = true;
-        self
-    }
-
-    /// Changes fields as a merge patch does (RFC 7396): objects are merged, `null` removes.
-    #[must_use]
-    pub fn patch(key: Key, patch: Map<String, Value>, origin: &str) -> Self {
-        let fields = patch.into_iter().map(|(name, value)| (name, Some(value).filter(|one| !one.is_null())));
-        Self { deep: true, ..Self::merge(key, fields, origin) }
-    }
-
-    /// The same by a caller who was shown masks: one that comes back changes nothing.
-    #[must_use]
-    pub fn keeping_masked(mut self) -> Self {
-        self.keep_masked = true;
-        self
-    }
-
-    /// What it comes to, beside what is there now.
-    fn beside(&self, present: &Present) -> Cow<'_, Self> {
-        if !(self.keep_masked || self.deep) {
-            return Cow::Borrowed(self);
-        }
-        let nothing = Map::new();
-        let stored = present.object.as_ref().unwrap_or(&nothing);
-        let mut edit = self.clone();
-        match &mut edit.wanted {
-            Wanted::Replace(document) if self.keep_masked => {
-                *document = unmasked(document, &Value::Object(stored.clone()));
-            }
-            Wanted::Replace(_) => {}
-            Wanted::Merge(fields) => {
-                for (name, value) in fields.iter_mut() {
-                    let (Some(value), stored) = (value.as_mut(), stored.get(name.as_str())) else { continue };
-                    if let Some(stored) = stored.filter(|_| self.keep_masked) {
-                        *value = unmasked_field(name, value, stored);
-                    }
-                    if self.deep {
-                        *value = patched(stored, value);
-                    }
-                }
-            }
-        }
-        Cow::Owned(edit)
-    }
-
-    /// The same, only if what it changes is still what the caller has seen.
-    #[must_use]
-    pub fn expecting(mut self, seen: Option<Seen>) -> Self {
-        self.expected = seen;
-        self
-    }
-}
-
-/// What an edit came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Saved {
-    /// The document as it is stored now.
-    pub text: String,
-    /// Its version in the store.
-    pub stamp: Stamp,
-    /// The top-level fields that differ; empty = it was so already, and nothing was written.
-    pub fields: Vec<String>,
-    /// Name of the store that has it; empty when nothing was written.
-    pub stored_in: &'static str,
-    /// Why another store than the authority took it, when that is so.
-    pub degraded: Option<String>,
-    /// What was wrong with it before and still is: it is refused because of that, so but for a
-    /// switch that is off the change acts only when this is mended, too.
-    pub still_wrong: Vec<Problem>,
-    /// Its version in the history; `None` when the journal did not take it now or there is
-    /// none (a running server records it then).
-    pub version: Option<u64>,
-}
-
-/// Why a document was not changed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum EditError {
-    /// It would not be valid: everything that is wrong.
-    #[error("{}", problems(.0))]
-    Invalid(Vec<Problem>),
-    /// Somebody else changed it since the caller looked.
-    #[error("{0}")]
-    Conflict(Box<Conflict>),
-    /// The store did not take it, or could not be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// What the caller has seen cannot be compared with.
-    #[error("{0}")]
-    Unknown(String),
-}
-
-/// What is there instead of what the caller expected.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Conflict {
-    /// Which document.
-    pub key: Key,
-    /// The fields in question.
-    pub fields: Vec<String>,
-    /// The document as it is now; not masked. `None` = there is none.
-    pub present: Option<Value>,
-}
-
-impl Conflict {
-    /// What happened, and what to do.
-    #[must_use]
-    pub fn said(&self) -> Said {
-        let key = self.key;
-        let fields = match self.fields.is_empty() {
-            true => String::new(),
-            false => format!(" ({})", self.fields.join(", ")),
-        };
-        said!(
-            "{key} a été changé entre-temps par quelqu'un d'autre{fields}\u{a0}: regardez-le à nouveau, puis \
-             refaites votre changement\u{a0}; rien n'a été changé",
-            "{key} was changed by somebody else in the meantime{fields}: look at it again, then repeat your \
-             change; nothing was changed"
-        )
-    }
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.said().fmt(f)
-    }
-}
-
-fn problems(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-/// See the module page.
+/// Makes changes, on behalf of whoever asks.
 #[derive(Clone)]
 pub struct Editor {
     /// Where documents are.
@@ -267,24 +60,24 @@ pub struct Editor {
 
 /// A document as it was read.
 struct Present {
-    read: Read,
+    read: StoreReading,
     /// `None` = absent, or no object.
     object: Option<Map<String, Value>>,
 }
 
 impl Present {
-    fn of(read: Read) -> Self {
+    fn of(read: StoreReading) -> Self {
         let object = match &read {
-            Read::Absent => None,
-            Read::Found { text, .. } => documents::from_json(text).ok(),
+            StoreReading::Absent => None,
+            StoreReading::Found { text, .. } => documents::from_json(text).ok(),
         };
         Self { read, object }
     }
 
-    fn expect(&self) -> Expect {
+    fn expect(&self) -> Precondition {
         match &self.read {
-            Read::Absent => Expect::Absent,
-            Read::Found { stamp, .. } => Expect::Stamp(stamp.clone()),
+            StoreReading::Absent => Precondition::Absent,
+            StoreReading::Found { revision, .. } => Precondition::Revision(revision.clone()),
         }
     }
 
@@ -298,13 +91,13 @@ impl Editor {
     ///
     /// # Errors
     /// The document is as it was, or as somebody else left it.
-    pub async fn apply(&self, edit: &Edit) -> Result<Saved, EditError> {
+    pub async fn apply(&self, edit: &Edit) -> Result<SavedEdit, EditError> {
         // What is changed is what is there now.
         self.store.forget();
         let mut present = self.read(edit.key).await?;
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..MAX_WRITE_ATTEMPTS {
             if attempt > 0 {
-                tokio::time::sleep(self.world.jitter.spread(PAUSE * attempt)).await;
+                tokio::time::sleep(self.world.jitter.spread(WRITE_RETRY_PAUSE * attempt)).await;
                 present = self.read(edit.key).await?;
             }
             let edit = edit.beside(&present);
@@ -312,17 +105,24 @@ impl Editor {
             self.check_expected(edit, &present).await?;
             let (next, still_wrong) = self.next(edit, &present)?;
             let fields = changed_fields(edit.key, present.object.as_ref(), &next);
-            if let Read::Found { text, stamp } = &present.read
+            if let StoreReading::Found { text, revision } = &present.read
                 && present.object.is_some()
                 && fields.is_empty()
             {
-                let (text, stamp) = (text.clone(), stamp.clone());
-                let saved =
-                    Saved { text, stamp, fields, stored_in: "", degraded: None, still_wrong, version: None };
+                let (text, revision) = (text.clone(), revision.clone());
+                let saved = SavedEdit {
+                    text,
+                    revision,
+                    fields,
+                    stored_in: "",
+                    degraded: None,
+                    still_wrong,
+                    version: None,
+                };
                 return Ok(saved);
             }
             self.record_replaced(edit.key, &present).await;
-            let change = Change {
+            let change = DocumentChange {
                 key: edit.key,
                 value: Value::Object(next),
                 expected: present.expect(),
@@ -331,16 +131,16 @@ impl Editor {
             match self.store.write(&change).await {
                 Ok(written) => {
                     let (text, version) = match still_wrong.is_empty() {
-                        true => self.record(&change, &written.stamp).await,
+                        true => self.record(&change, &written.revision).await,
                         // The history has what was in force, and this is not.
                         false => (change.value.to_string(), None),
                     };
-                    return Ok(Saved {
+                    return Ok(SavedEdit {
                         text,
                         fields,
                         still_wrong,
                         version,
-                        stamp: written.stamp,
+                        revision: written.revision,
                         stored_in: written.stored_in,
                         degraded: written.degraded,
                     });
@@ -386,7 +186,7 @@ impl Editor {
 
     async fn read(&self, key: Key) -> Result<Present, StoreError> {
         let mut present = Present::of(self.store.read(key).await?);
-        if present.read == Read::Absent
+        if present.read == StoreReading::Absent
             && let Some(journal) = self.journal.as_deref()
             && let Ok(Some(text)) = history::last_good(journal, key, &self.env).await
         {
@@ -395,143 +195,6 @@ impl Editor {
         }
         Ok(present)
     }
-
-    /// Whether the fields that the edit touches are still what the caller has seen.
-    async fn check_expected(&self, edit: &Edit, present: &Present) -> Result<(), EditError> {
-        let Some(seen) = &edit.expected else { return Ok(()) };
-        let base = match (seen, &present.read) {
-            (Seen::Stamp(seen), Read::Found { stamp, .. }) if seen == stamp => return Ok(()),
-            (Seen::Absent, Read::Absent) => return Ok(()),
-            (Seen::Absent, Read::Found { .. }) => Some(Map::new()),
-            (Seen::Stamp(stamp), _) => self.copy_with(edit.key, stamp).await,
-            (Seen::Version(version), _) => Some(self.copy_of(edit.key, *version).await?),
-        };
-        let object = present.object.clone().unwrap_or_default();
-        let fields = match (&edit.wanted, base) {
-            (Wanted::Replace(_), Some(base)) => changed_fields(edit.key, Some(&base), &object),
-            // It differs, and nobody knows in what.
-            (Wanted::Replace(_), None) => return Err(conflict(edit.key, Vec::new(), present)),
-            (Wanted::Merge(fields), base) => fields
-                .iter()
-                .filter(|(name, wanted)| {
-                    object.get(name) != wanted.as_ref()
-                        && base.as_ref().is_none_or(|base| base.get(name) != object.get(name))
-                })
-                .map(|(name, _)| name.clone())
-                .collect(),
-        };
-        if fields.is_empty() { Ok(()) } else { Err(conflict(edit.key, fields, present)) }
-    }
-
-    /// The copy of a version of the history.
-    async fn copy_of(&self, key: Key, version: u64) -> Result<Map<String, Value>, EditError> {
-        let journal = self
-            .journal
-            .as_deref()
-            .ok_or_else(|| EditError::Unknown("there is no history to compare with".to_owned()))?;
-        let copy = history::copy(journal, key, version)
-            .await
-            .map_err(|error| EditError::Unknown(error.to_string()))?;
-        Ok(copy.and_then(|text| documents::from_json(&text).ok()).unwrap_or_default())
-    }
-
-    /// The copy whose version in the store was `stamp`, if the history has it.
-    async fn copy_with(&self, key: Key, stamp: &Stamp) -> Option<Map<String, Value>> {
-        let journal = self.journal.as_deref()?;
-        let text = history::copy_with(journal, key, |text| Stamp::of(text) == *stamp).await.ok()??;
-        documents::from_json(&text).ok()
-    }
-
-    /// The document that the edit makes of the present one, when it is no worse than that, and
-    /// what is still wrong with it.
-    fn next(&self, edit: &Edit, present: &Present) -> Result<(Map<String, Value>, Vec<Problem>), EditError> {
-        let mut wrong = masks(edit, present);
-        let mut next = match &edit.wanted {
-            Wanted::Replace(Value::Object(document)) => document.clone(),
-            Wanted::Replace(other) => {
-                let refused = Documents::default().put(edit.key, Some(other), &self.env);
-                return Err(EditError::Invalid(refused.err().unwrap_or_default()));
-            }
-            Wanted::Merge(_) if present.object.is_none() && present.read != Read::Absent => {
-                let why = said!(
-                    "le document enregistré n'est pas un objet JSON\u{a0}: remplacez-le en entier",
-                    "the stored document is no JSON object: replace the whole of it"
-                );
-                return Err(EditError::Invalid(vec![Problem::new("document", why)]));
-            }
-            Wanted::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
-        };
-        let is_written = |name: &str| match &edit.wanted {
-            Wanted::Replace(_) => true,
-            Wanted::Merge(fields) => fields.iter().any(|(written, _)| written == name),
-        };
-        documents::normal::normalise(edit.key, &mut next, is_written);
-        if edit.key != Key::MagicLinkTokens && !(edit.keep_time && next.contains_key(UPDATED_AT)) {
-            next.insert(UPDATED_AT.to_owned(), instant(self.world.now()).into());
-        }
-        let next = Value::Object(next);
-        if !edit.allow_unknown {
-            let before = present.value();
-            wrong.extend(known::added(edit.key, before.as_ref(), &next).iter().map(Unknown::problem));
-        }
-        let (refused, still_wrong) = self.invalid(edit, &next, present);
-        wrong.extend(refused);
-        let length = next.to_string().len();
-        if length > LARGEST {
-            wrong.push(Problem::new(
-                "document",
-                said!("{length} octets, au plus {LARGEST}", "{length} bytes, at most {LARGEST}"),
-            ));
-        }
-        match next {
-            Value::Object(next) if wrong.is_empty() => Ok((next, still_wrong)),
-            _ => Err(EditError::Invalid(wrong)),
-        }
-    }
-
-    /// What is wrong with a document: what refuses the edit, and what is no obstacle to it. A
-    /// rule that was bad before is none to a change of something else, nor is a field that was
-    /// bad before and that the edit does not name: who switches sending off must not be told to
-    /// mend a date first.
-    fn invalid(&self, edit: &Edit, next: &Value, present: &Present) -> (Vec<Problem>, Vec<Problem>) {
-        let check = |value: &Value| Documents::default().put(edit.key, Some(value), &self.env);
-        let before = || present.value().map(|value| check(&value));
-        match (check(next), &edit.wanted) {
-            (Ok(disabled), _) if disabled.is_empty() => (disabled, Vec::new()),
-            (Ok(disabled), _) => {
-                let old = before().and_then(Result::ok).unwrap_or_default();
-                let stored = present.value().unwrap_or_default();
-                let was = |problem: &Problem| old.iter().any(|old| is_same(problem, next, old, &stored));
-                (disabled.into_iter().filter(|problem| !was(problem)).collect(), Vec::new())
-            }
-            (Err(problems), Wanted::Replace(_)) => (problems, Vec::new()),
-            (Err(problems), Wanted::Merge(fields)) => {
-                let before = before().and_then(Result::err).unwrap_or_default();
-                problems.into_iter().partition(|problem| {
-                    !before.contains(problem) || fields.iter().any(|(name, _)| *name == problem.field)
-                })
-            }
-        }
-    }
-}
-
-/// Whether a member of a list has a fault that it had before, at whatever place: who moves the
-/// others makes none. A rule that gets the id that it had anyway is the same one.
-fn is_same(problem: &Problem, next: &Value, old: &Problem, stored: &Value) -> bool {
-    if problem == old {
-        return true;
-    }
-    let of = |problem: &Problem, document: &Value| -> Option<(Value, String)> {
-        let (list, rest) = problem.field.split_once('[')?;
-        let (place, within) = rest.split_once(']')?;
-        let mut member = document.get(list)?.get(place.parse::<usize>().ok()?)?.clone();
-        if let Value::Object(fields) = &mut member {
-            fields.shift_remove("id");
-        }
-        Some((member, within.to_owned()))
-    };
-    let now = of(problem, next);
-    now.is_some() && problem.message == old.message && now == of(old, stored)
 }
 
 /// An instant as the reference system writes it: UTC, ISO 8601, microseconds.
@@ -539,84 +202,5 @@ fn is_same(problem: &Problem, next: &Value, old: &Problem, stored: &Value) -> bo
 pub fn instant(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
 }
-
-fn conflict(key: Key, fields: Vec<String>, present: &Present) -> EditError {
-    EditError::Conflict(Box::new(Conflict { key, fields, present: present.value() }))
-}
-
-fn merged(mut document: Map<String, Value>, fields: &[(String, Option<Value>)]) -> Map<String, Value> {
-    for (name, value) in fields {
-        match value {
-            Some(value) => drop(document.insert(name.clone(), value.clone())),
-            // Unlike `remove`, this keeps the order of the others.
-            None => drop(document.shift_remove(name)),
-        }
-    }
-    document
-}
-
-/// A value after a merge patch (RFC 7396).
-fn patched(stored: Option<&Value>, patch: &Value) -> Value {
-    let Value::Object(patch) = patch else { return patch.clone() };
-    let mut fields = stored.and_then(Value::as_object).cloned().unwrap_or_default();
-    for (name, value) in patch {
-        match value {
-            Value::Null => drop(fields.shift_remove(name)),
-            value => {
-                let next = patched(fields.get(name), value);
-                fields.insert(name.clone(), next);
-            }
-        }
-    }
-    Value::Object(fields)
-}
-
-/// The top-level fields that differ, but for the time of the last change.
-fn changed_fields(key: Key, before: Option<&Map<String, Value>>, after: &Map<String, Value>) -> Vec<String> {
-    let nothing = Map::new();
-    let before = before.unwrap_or(&nothing);
-    before
-        .keys()
-        .chain(after.keys().filter(|name| !before.contains_key(*name)))
-        .filter(|name| before.get(*name) != after.get(*name))
-        .filter(|name| key == Key::MagicLinkTokens || *name != UPDATED_AT)
-        .cloned()
-        .collect()
-}
-
-/// Texts of the edit that are masks: what was shown is not what is stored.
-fn masks(edit: &Edit, present: &Present) -> Vec<Problem> {
-    let mut found = Vec::new();
-    let fields: Vec<(&String, &Value)> = match &edit.wanted {
-        Wanted::Replace(Value::Object(document)) => document.iter().collect(),
-        Wanted::Replace(_) => Vec::new(),
-        Wanted::Merge(fields) => {
-            fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect()
-        }
-    };
-    for (name, value) in fields {
-        let stored = present.object.as_ref().and_then(|object| object.get(name));
-        if stored != Some(value) && has_mask(value) {
-            found.push(Problem::new(
-                name,
-                said!(
-                    "la valeur masquée (***) n'est pas la vraie",
-                    "the masked value (***) is not the real one"
-                ),
-            ));
-        }
-    }
-    found
-}
-
-fn has_mask(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_mask(text),
-        Value::Array(members) => members.iter().any(has_mask),
-        Value::Object(fields) => fields.values().any(has_mask),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests;

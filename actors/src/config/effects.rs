@@ -7,10 +7,16 @@ use std::time::Duration;
 use actix::Message;
 use tokio::sync::{Notify, watch};
 
-use super::book::GRACE;
+use super::active::{GRACE, InForce};
+use super::actor::{
+    DocumentsLoaded, DocumentsRead, DocumentsRemoved, HistoryLost, RecordingBatch, RecordingDone,
+};
 use super::documents::Key;
-use super::store::{Ack, Stamp, StoreError};
-use super::{Batch, ConfigDeps, Loaded, Lost, Recorded, Removed, Seen, follow, history, load};
+use super::history::import::import_changes;
+use super::history::{self, ObservedIn};
+use super::state::DocumentCommand;
+use super::store::{Ack, Revision, StoreError};
+use super::{ConfigDeps, load};
 use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Loss, lost};
@@ -19,14 +25,14 @@ use crate::mail::policy::Policy;
 use crate::messages::PolicyChanged;
 
 /// The documents are read at least this often, whatever the store's hints say.
-const READ_AGAIN: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Pauses before an actor that did not answer is told again.
-const TELL_AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+const ASK_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Tells one actor until it has heard.
 pub(super) async fn tell(port: Port<PolicyChanged>, world: World, policy: Arc<Policy>) {
-    let mut retries = TELL_AGAIN.retries();
+    let mut retries = ASK_BACKOFF.retries();
     while let Err(error) = port.ask(PolicyChanged(Arc::clone(&policy))).await {
         tracing::warn!(%error, version = policy.version, "an actor did not hear of the configuration, telling again");
         retries.pause(world.jitter.as_ref()).await;
@@ -44,7 +50,7 @@ where
             Ok(answer) => return answer,
             Err(error) => {
                 tracing::debug!(%error, "the configuration actor did not answer");
-                tokio::time::sleep(TELL_AGAIN.exact(1)).await;
+                tokio::time::sleep(ASK_BACKOFF.exact(1)).await;
             }
         }
     }
@@ -54,29 +60,32 @@ where
 pub(super) async fn watch_store(
     deps: ConfigDeps,
     read_again: Arc<Notify>,
-    loaded: Port<Loaded>,
-    seen: Port<Seen>,
-    gone: Port<Removed>,
+    loaded: Port<DocumentsLoaded>,
+    seen: Port<DocumentsRead>,
+    gone: Port<DocumentsRemoved>,
 ) {
-    let book =
+    let active =
         load::load(deps.store.as_ref(), &deps.env, Some(deps.journal.as_ref()), deps.world.now()).await;
-    let judged = until_answered(&loaded, Loaded(book)).await;
+    let judged = until_answered(&loaded, DocumentsLoaded(active)).await;
     acknowledge(&deps, &judged.ack).await;
     loop {
         // Whichever comes first: a hint may be lost.
         tokio::select! {
-            _ = tokio::time::timeout(READ_AGAIN, deps.store.changed()) => {}
+            _ = tokio::time::timeout(POLL_INTERVAL, deps.store.changed()) => {}
             () = read_again.notified() => {}
         }
         loop {
             let readings = load::read_all(deps.store.as_ref()).await;
             let reached =
                 !readings.iter().any(|(_, read)| matches!(read, Err(StoreError::Unreadable { .. })));
-            let judged = until_answered(&seen, Seen(readings)).await;
+            let judged = until_answered(&seen, DocumentsRead(readings)).await;
             put_back(&deps, &judged.lost).await;
             let removed = removed(&deps, &judged.vanished).await;
-            let ack =
-                if removed.is_empty() { judged.ack } else { until_answered(&gone, Removed(removed)).await };
+            let ack = if removed.is_empty() {
+                judged.ack
+            } else {
+                until_answered(&gone, DocumentsRemoved(removed)).await
+            };
             if reached {
                 acknowledge(&deps, &ack).await;
             }
@@ -89,15 +98,16 @@ pub(super) async fn watch_store(
 }
 
 /// Tells the actor of every loss of commits.
-pub(super) async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told: Port<Lost>) {
+pub(super) async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told: Port<HistoryLost>) {
     loop {
         lost(&mut losses).await;
-        until_answered(&told, Lost).await;
+        until_answered(&told, HistoryLost).await;
     }
 }
 
 async fn acknowledge(deps: &ConfigDeps, ack: &Ack) {
-    if let Err(error) = deps.store.acknowledge(ack).await {
+    let Some(rollout) = deps.store.rollout() else { return };
+    if let Err(error) = rollout.acknowledge(ack).await {
         tracing::debug!(%error, "the other workers do not know yet what this one runs");
     }
 }
@@ -108,7 +118,9 @@ async fn removed(deps: &ConfigDeps, vanished: &[Key]) -> Vec<Key> {
     for key in vanished {
         match history::last(deps.journal.as_ref(), *key).await {
             Ok(Some(last)) if last.hash.is_empty() => {
-                deps.store.removed(*key);
+                if let Some(stores) = deps.store.fallbacks() {
+                    stores.removed(*key);
+                }
                 removed.push(*key);
             }
             Ok(_) => {}
@@ -122,8 +134,9 @@ async fn removed(deps: &ConfigDeps, vanished: &[Key]) -> Vec<Key> {
 
 /// Gives a store that was emptied the documents in force. All workers try; one succeeds.
 async fn put_back(deps: &ConfigDeps, lost: &[(Key, String)]) {
+    let Some(log) = deps.store.change_log() else { return };
     for (key, text) in lost {
-        match deps.store.recover(*key, text).await {
+        match log.recover(*key, text).await {
             Ok(true) => {
                 // render_signal_config_recovered_total{key}: documents put back into a store
                 // that had lost them.
@@ -139,13 +152,16 @@ async fn put_back(deps: &ConfigDeps, lost: &[(Key, String)]) {
 }
 
 /// Follows the store's own list, or records what was seen when it keeps none.
-pub(super) async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Recorded>) {
+pub(super) async fn record_all(deps: ConfigDeps, batch: RecordingBatch, report: Port<RecordingDone>) {
     let (journal, world) = (deps.journal.as_ref(), &deps.world);
     let mut failed = Vec::new();
     let mut followed = batch.followed.clone();
-    let changes = deps.store.changes(batch.followed.as_ref()).await;
-    if let Ok(Some(changes)) = &changes {
-        match follow::follow(journal, world, &deps.env, &changes.listed).await {
+    let changes = match deps.store.change_log() {
+        Some(log) => Some(log.changes(batch.followed.as_ref()).await),
+        None => None,
+    };
+    if let Some(Ok(changes)) = &changes {
+        match import_changes(journal, world, &deps.env, &changes.listed).await {
             Ok(()) => followed = changes.listed.last().map(|change| change.id.clone()).or(followed),
             Err(error) => {
                 tracing::warn!(error, "changes of the configuration are not yet in the journal");
@@ -154,26 +170,29 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Reco
         }
     }
     for (key, origin, in_force) in batch.seen {
-        let stamp = in_force.as_ref().map(|document| Stamp::of(&document.text));
-        let known = stamp.and_then(|stamp| deps.store.origin_of(key, &stamp));
+        let known = in_force.as_ref().and_then(|document| origin_of(&deps, key, document));
         match &changes {
             // The list tells all there is to know of it.
-            Ok(Some(changes)) if changes.held.contains(&key) => continue,
+            Some(Ok(changes)) if changes.held.contains(&key) => continue,
             // Who made it is in the list, unless that was this process.
-            Err(error) if known.is_none() => {
+            Some(Err(error)) if known.is_none() => {
                 tracing::warn!(%key, %error, "a change of the configuration is in force but not yet in the journal");
                 failed.push((key, origin));
                 continue;
             }
-            Ok(_) | Err(_) => {}
+            Some(Ok(_) | Err(_)) | None => {}
         }
-        let origin_now = known.as_deref().unwrap_or(origin);
-        let store = (deps.store.as_ref(), deps.env.as_ref());
-        let recorded = history::record((journal, world), store, key, in_force.as_ref(), origin_now).await;
-        if let Err(error) = recorded {
+        let command = DocumentCommand::seen(in_force.as_ref(), known.as_deref().unwrap_or(origin));
+        let observed = ObservedIn { store: deps.store.as_ref(), env: &deps.env };
+        if let Err(error) = history::record((journal, world), key, &command, Some(observed)).await {
             tracing::warn!(%key, error, "a change of the configuration is in force but not yet in the journal");
             failed.push((key, origin));
         }
     }
-    until_answered(&report, Recorded { followed, failed }).await;
+    until_answered(&report, RecordingDone { followed, failed }).await;
+}
+
+/// Who made a version, when it was this process, or the version waits for the authority.
+fn origin_of(deps: &ConfigDeps, key: Key, document: &InForce) -> Option<String> {
+    deps.store.fallbacks()?.origin_of(key, &Revision::of(&document.text))
 }

@@ -2,52 +2,52 @@
 
 use chrono::{DateTime, Utc};
 
-use super::book::Book;
+use super::active::ActiveDocuments;
 use super::documents::Key;
 use super::history;
 use super::policy::EnvDefaults;
-use super::store::{DocumentStore, Read, StoreError};
+use super::store::{DocumentStore, StoreError, StoreReading};
 use crate::kernel::journal::Journal;
 
 /// Reads all documents of `store`. One that is refused is replaced by its last good copy
 /// when a journal is given and has one; otherwise what it governs stands still
-/// ([`Book::withholds`]), and [`Book::problems`] says why.
+/// ([`ActiveDocuments::withholds`]), and [`ActiveDocuments::problems`] says why.
 ///
 /// The initial [`crate::mail::policy::PolicyCell`] is made of the result:
-/// `book.policy(&env, 1)`.
+/// `active.policy(&env, 1)`.
 pub async fn load(
     store: &dyn DocumentStore,
     env: &EnvDefaults,
     journal: Option<&dyn Journal>,
     now: DateTime<Utc>,
-) -> Book {
+) -> ActiveDocuments {
     of_readings(read_all(store).await, env, journal, now).await
 }
 
 /// The same of what a store was found to hold.
 pub async fn of_readings(
-    readings: Vec<(Key, Result<Read, StoreError>)>,
+    readings: Vec<(Key, Result<StoreReading, StoreError>)>,
     env: &EnvDefaults,
     journal: Option<&dyn Journal>,
     now: DateTime<Utc>,
-) -> Book {
-    let mut book = Book::default();
+) -> ActiveDocuments {
+    let mut active = ActiveDocuments::default();
     for (key, read) in readings {
         let read = match (read, journal) {
-            (Ok(Read::Absent), Some(journal)) if key.governs().is_some() => {
-                absent(journal, key, env, now, &mut book).await
+            (Ok(StoreReading::Absent), Some(journal)) if key.governs().is_some() => {
+                absent(journal, key, env, now, &mut active).await
             }
             (read, _) => read,
         };
-        if book.is_missing(key) {
+        if active.is_missing(key) {
             continue;
         }
-        book.insist(key, read, env, now);
-        if let (true, Some(journal)) = (book.is_refused(key), journal) {
+        active.take_final(key, read, env, now);
+        if let (true, Some(journal)) = (active.is_refused(key), journal) {
             match history::last_good(journal, key, env).await {
                 Ok(copy) => {
                     if let Some(text) = copy {
-                        book.restore(key, text, env);
+                        active.restore(key, text, env);
                     }
                 }
                 Err(error) => {
@@ -56,7 +56,7 @@ pub async fn of_readings(
             }
         }
     }
-    book
+    active
 }
 
 /// A document that is not stored: it may have vanished since the journal knew it in force.
@@ -65,16 +65,16 @@ async fn absent(
     key: Key,
     env: &EnvDefaults,
     now: DateTime<Utc>,
-    book: &mut Book,
-) -> Result<Read, StoreError> {
+    active: &mut ActiveDocuments,
+) -> Result<StoreReading, StoreError> {
     let unreadable = |why| Err(StoreError::Unreadable { what: format!("the history of {key}"), why });
     match history::last(journal, key).await {
-        Ok(None) => Ok(Read::Absent),
-        Ok(Some(last)) if last.hash.is_empty() => Ok(Read::Absent),
+        Ok(None) => Ok(StoreReading::Absent),
+        Ok(Some(last)) if last.hash.is_empty() => Ok(StoreReading::Absent),
         Ok(Some(_)) => match history::last_good(journal, key, env).await {
             Ok(Some(text)) => {
-                book.miss(key, text, env, now);
-                Ok(Read::Absent)
+                active.miss(key, text, env, now);
+                Ok(StoreReading::Absent)
             }
             Ok(None) => unreadable("it has vanished, and there is no good copy of it".to_owned()),
             Err(why) => unreadable(why),
@@ -84,7 +84,7 @@ async fn absent(
 }
 
 /// What the store holds under every key, now.
-pub(super) async fn read_all(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreError>)> {
+pub(super) async fn read_all(store: &dyn DocumentStore) -> Vec<(Key, Result<StoreReading, StoreError>)> {
     // At once: a host that does not answer takes its time for each.
     futures::future::join_all(Key::ALL.map(|key| async move { (key, store.read(key).await) })).await
 }

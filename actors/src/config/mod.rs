@@ -1,77 +1,54 @@
 //! ConfigActor: documents, stores, hot reload.
 //!
 //! ```text
-//! store ─read─▶ Book (what is in force) ─build─▶ Policy ─▶ PolicyCell + PolicyChanged
+//! store ─read─▶ ActiveDocuments ─build─▶ Policy ─▶ PolicyCell + PolicyChanged
 //!   │                                   └─▶ what this worker runs, told to the others
 //!   └─changes─▶ config.changed, with a copy of the document
 //! ```
 //!
 //! * [`documents`]: what is stored, and what it means.
 //! * [`policy`]: documents + environment = policy; pure.
-//! * [`book`]: what is in force, what is refused and why; pure.
+//! * [`active`]: what is in force, what is refused and why; pure.
 //! * [`store`]: where documents are kept.
 //! * [`edit`]: the one door for changes.
-//! * [`history`]: every change is an event; [`follow`]: so are those of a store's own list;
-//!   [`diff`] shows what two versions differ in.
-//! * [`conflict`]: and so is a change that lost against another.
-//! * `agreement`: do the workers run the same; pure.
-//! * [`load`]: everything read once, without an actor; `effects`: what the actor does.
+//! * [`history`]: every change is an event, a change that lost against another too; [`state`] is
+//!   what the stream of a document says, pure; [`diff`] shows what two versions differ in.
+//! * `rollout`: do the workers run the same; pure.
+//! * [`load`]: everything read once, without an actor; `actor`: reads again and again, and
+//!   tells the others; `effects`: what it does to the world.
 
-mod agreement;
-pub mod book;
-pub mod conflict;
+pub mod active;
+mod actor;
 pub mod diff;
 pub mod documents;
 pub mod edit;
 mod effects;
-pub mod follow;
+pub mod events;
 pub mod history;
 pub mod load;
 pub mod policy;
 pub mod prune;
+mod rollout;
 pub mod rules;
 pub mod state;
 pub mod store;
 pub mod urls;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, Supervised};
-use tokio::sync::{Notify, watch};
-use tokio_util::task::AbortOnDropHandle;
+use actix::Message;
 
-use self::book::{Book, InForce, Taken};
-use self::documents::Key;
+pub use self::actor::ConfigActor;
 use self::policy::EnvDefaults;
-use self::store::{Ack, ChangeId, DocumentStore, Read, StoreError};
+use self::store::DocumentStore;
 use crate::kernel::clock::World;
-use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
-use crate::kernel::said::Said;
-use crate::mail::policy::{Policy, PolicyCell};
-use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged, ReadAgain};
+use crate::mail::policy::PolicyCell;
+use crate::messages::PolicyChanged;
 
 /// Id of the default target; no rule may have it.
 pub const DEFAULT_TARGET: &str = "default";
-
-/// How long the effect tasks wait for their own actor.
-const OWN_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How long a question about the configuration waits for what the other workers said.
-const OTHERS_WITHIN: Duration = Duration::from_millis(1_500);
-
-/// A change that was seen is recorded after this time: another process of ours that made it
-/// records it itself, with its author, which takes a slow disk a while. It acts before.
-const AUTHOR_FIRST: Duration = Duration::from_secs(2);
-
-/// Pauses before a change is offered to a failing journal again.
-const RECORD_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-/// Origin of a document that is recorded again because the journal had lost it.
-const RECOVERY: &str = "recovery";
 
 /// What the actor needs.
 #[derive(Clone)]
@@ -95,433 +72,6 @@ pub struct ConfigDeps {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct WireConfig(pub Vec<Port<PolicyChanged>>);
-
-/// From the watcher: the documents as they were at the start.
-#[derive(Clone, Message)]
-#[rtype(result = "Judged")]
-struct Loaded(Book);
-
-/// From the watcher: what the store holds now.
-#[derive(Clone, Message)]
-#[rtype(result = "Judged")]
-struct Seen(Vec<(Key, Result<Read, StoreError>)>);
-
-/// From the watcher: the journal knows that somebody removed these.
-#[derive(Clone, Message)]
-#[rtype(result = "Ack")]
-struct Removed(Vec<Key>);
-
-/// From the watcher: the journal has lost commits, perhaps the documents' history.
-#[derive(Clone, Message)]
-#[rtype(result = "()")]
-struct Lost;
-/// What the watcher has to do about it.
-struct Judged {
-    /// Read again soon.
-    again: bool,
-    /// Put these back: the store has lost them.
-    lost: Vec<(Key, String)>,
-    /// Find out whether somebody removed these.
-    vanished: Vec<Key>,
-    /// Tell the others.
-    ack: Ack,
-}
-
-/// What the recorder has to do.
-struct Batch {
-    /// The newest change of the store's list that is in the journal.
-    followed: Option<ChangeId>,
-    /// What was seen, for stores that keep no list.
-    seen: Vec<(Key, &'static str, Option<InForce>)>,
-}
-
-/// From the recorder: it is done, except for these.
-#[derive(Clone, Message)]
-#[rtype(result = "()")]
-struct Recorded {
-    followed: Option<ChangeId>,
-    failed: Vec<(Key, &'static str)>,
-}
-
-/// Keeps the policy in force up to date with the documents. See the module page.
-pub struct ConfigActor {
-    deps: ConfigDeps,
-    subscribers: Vec<Port<PolicyChanged>>,
-    book: Book,
-    /// Changes that are not in the journal yet, with their origin.
-    unrecorded: BTreeMap<Key, &'static str>,
-    /// The newest change of the store's list that is in the journal.
-    followed: Option<ChangeId>,
-    /// There was another reading while the recorder was at work.
-    record_once_more: bool,
-    /// Whether a recorder is at work.
-    recording: watch::Sender<bool>,
-    record_again: Duration,
-    draining: bool,
-    /// Wakes the watcher.
-    read_again: Arc<Notify>,
-    watcher: Option<AbortOnDropHandle<()>>,
-    loss_watcher: Option<AbortOnDropHandle<()>>,
-    recorder: Option<AbortOnDropHandle<()>>,
-    broadcast: Option<AbortOnDropHandle<()>>,
-}
-
-impl ConfigActor {
-    /// An actor that has read nothing yet.
-    #[must_use]
-    pub fn new(deps: ConfigDeps) -> Self {
-        Self {
-            deps,
-            subscribers: Vec::new(),
-            book: Book::default(),
-            unrecorded: BTreeMap::new(),
-            followed: None,
-            record_once_more: false,
-            recording: watch::Sender::new(false),
-            record_again: RECORD_AGAIN.0,
-            draining: false,
-            read_again: Arc::default(),
-            watcher: None,
-            loss_watcher: None,
-            recorder: None,
-            broadcast: None,
-        }
-    }
-
-    /// Puts the policy that follows from the book in force, here and everywhere.
-    fn publish(&mut self, changed: &[Key], ctx: &mut Context<Self>) {
-        let version = self.deps.policy.load().version + 1;
-        let policy = Arc::new(self.book.policy(&self.deps.env, version));
-        self.deps.policy.store(Arc::clone(&policy));
-        // render_signal_config_version: version of the policy in force in this process.
-        metrics::gauge!("render_signal_config_version").set(version as f64);
-        let documents = changed.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
-        tracing::info!(version, documents, "configuration in force");
-        self.broadcast(policy, ctx);
-    }
-
-    /// Tells everybody; a broadcast that is still under way is superseded.
-    fn broadcast(&mut self, policy: Arc<Policy>, ctx: &mut Context<Self>) {
-        let tellings: Vec<_> = self
-            .subscribers
-            .iter()
-            .map(|port| effects::tell(port.clone(), self.deps.world.clone(), Arc::clone(&policy)))
-            .collect();
-        let telling = async move {
-            futures::future::join_all(tellings).await;
-        };
-        self.broadcast = Some(depend_on(ctx, telling));
-    }
-
-    /// Logs and counts what a reading came to.
-    fn note(&self, key: Key, taken: &Taken) {
-        let refused = if self.book.is_refused(key) { 1.0 } else { 0.0 };
-        // render_signal_config_refused{key}: 1 while the stored document is not the one in force.
-        metrics::gauge!("render_signal_config_refused", "key" => key.as_str()).set(refused);
-        let result = match taken {
-            Taken::Unchanged | Taken::Wait | Taken::Lost | Taken::Vanished => return,
-            Taken::Applied => "applied",
-            Taken::Refused => "refused",
-        };
-        // render_signal_config_changes_total{key,result}: changes seen in the store.
-        metrics::counter!("render_signal_config_changes_total", "key" => key.as_str(), "result" => result)
-            .increment(1);
-        let problems = self.book.what_is_wrong(key).english;
-        match taken {
-            Taken::Refused => self.say_refused(key, &problems),
-            _ if problems.is_empty() => tracing::info!(%key, "document applied"),
-            _ => tracing::warn!(%key, problems, "document applied in part"),
-        }
-        if *taken == Taken::Applied {
-            self.say_what_is_idle(key);
-        }
-    }
-
-    /// Says what of a document in force changes nothing.
-    fn say_what_is_idle(&self, key: Key) {
-        let remarks = Said::joined(&self.book.remarks(key), "; ").english;
-        if !remarks.is_empty() {
-            tracing::warn!(%key, remarks, "fields of the document have no effect");
-        }
-    }
-
-    /// Says that a document has vanished, or is back.
-    fn say_missing(&self, key: Key, was_missing: bool) {
-        let is_missing = self.book.is_missing(key);
-        if is_missing && !was_missing {
-            tracing::error!(%key, "the document is not stored any more, and nobody is known to have removed it: the last good one stays in force until `config remove` removes it");
-        } else if was_missing && !is_missing {
-            tracing::info!(%key, "the document that was missing is stored again");
-        }
-        // render_signal_config_missing{key}: 1 while the document in force is not stored any more.
-        metrics::gauge!("render_signal_config_missing", "key" => key.as_str()).set(if is_missing {
-            1.0
-        } else {
-            0.0
-        });
-    }
-
-    fn say_refused(&self, key: Key, problems: &str) {
-        match self.book.withholds(key) {
-            None => tracing::error!(%key, problems, "document refused, the one before stays in force"),
-            Some(stops) => tracing::error!(
-                %key,
-                problems,
-                "document refused, and there is no good one before it: {} until it is mended",
-                stops.said()
-            ),
-        }
-        if self.book.is_switched_off(key) {
-            tracing::warn!(%key, "the switch of the refused document says off, which is obeyed");
-        }
-    }
-
-    /// What to tell the other workers.
-    fn ack(&self) -> Ack {
-        let (worker, at) = (self.deps.worker.clone(), self.deps.world.now());
-        Ack { worker, at, documents: self.book.states() }
-    }
-
-    /// Starts a recorder, when none is at work.
-    fn record(&mut self, ctx: &mut Context<Self>) {
-        if *self.recording.borrow() {
-            self.record_once_more = true;
-            return;
-        }
-        self.record_once_more = false;
-        let seen = std::mem::take(&mut self.unrecorded)
-            .into_iter()
-            .map(|(key, origin)| (key, origin, self.book.in_force(key).cloned()))
-            .collect();
-        let batch = Batch { followed: self.followed.clone(), seen };
-        self.recording.send_replace(true);
-        let report = Port::new("config recorder", &ctx.address(), 1, OWN_DEADLINE);
-        let task = effects::record_all(self.deps.clone(), batch, report);
-        self.recorder = Some(depend_on(ctx, task));
-    }
-}
-
-impl Actor for ConfigActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        let loaded = Port::new("config loader", &ctx.address(), 1, OWN_DEADLINE);
-        let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
-        let gone = Port::new("config removals", &ctx.address(), 1, OWN_DEADLINE);
-        let read_again = Arc::clone(&self.read_again);
-        let task = effects::watch_store(self.deps.clone(), read_again, loaded, seen, gone);
-        self.watcher = Some(depend_on(ctx, task));
-        let told = Port::new("config history", &ctx.address(), 1, OWN_DEADLINE);
-        let task = effects::watch_losses(self.deps.journal.losses(), told);
-        self.loss_watcher = Some(depend_on(ctx, task));
-    }
-}
-
-impl Supervised for ConfigActor {
-    fn restarting(&mut self, _ctx: &mut Self::Context) {
-        let subscribers = std::mem::take(&mut self.subscribers);
-        *self = Self { subscribers, ..Self::new(self.deps.clone()) };
-    }
-}
-
-impl Handler<WireConfig> for ConfigActor {
-    type Result = ();
-
-    fn handle(&mut self, WireConfig(subscribers): WireConfig, ctx: &mut Self::Context) {
-        self.subscribers = subscribers;
-        self.broadcast(self.deps.policy.load_full(), ctx);
-    }
-}
-
-impl Handler<Loaded> for ConfigActor {
-    type Result = MessageResult<Loaded>;
-
-    fn handle(&mut self, Loaded(book): Loaded, ctx: &mut Self::Context) -> Self::Result {
-        self.book = book;
-        for key in Key::ALL {
-            self.say_missing(key, false);
-            if self.book.is_refused(key) {
-                self.note(key, &Taken::Refused);
-            } else if !self.book.is_missing(key) {
-                let problems = self.book.what_is_wrong(key).english;
-                if !problems.is_empty() {
-                    tracing::warn!(%key, problems, "document applied in part");
-                }
-                self.say_what_is_idle(key);
-                self.unrecorded.insert(key, "startup");
-            }
-        }
-        let present: Vec<Key> =
-            Key::ALL.into_iter().filter(|key| self.book.in_force(*key).is_some()).collect();
-        self.publish(&present, ctx);
-        self.record(ctx);
-        MessageResult(Judged { again: false, lost: Vec::new(), vanished: Vec::new(), ack: self.ack() })
-    }
-}
-
-impl Handler<Seen> for ConfigActor {
-    type Result = MessageResult<Seen>;
-
-    fn handle(&mut self, Seen(readings): Seen, ctx: &mut Self::Context) -> Self::Result {
-        let now = self.deps.world.now();
-        let (mut again, mut applied, mut lost) = (false, false, Vec::new());
-        let (mut changed, mut vanished) = (Vec::new(), Vec::new());
-        let before = self.book.standstill();
-        for (key, read) in readings {
-            let was_missing = self.book.is_missing(key);
-            let taken = self.book.take(key, read, &self.deps.env, now);
-            self.note(key, &taken);
-            if taken == Taken::Vanished {
-                // Once more soon: who removed it may be about to say so.
-                again |= !was_missing;
-                vanished.push(key);
-            }
-            self.say_missing(key, was_missing);
-            again |= taken == Taken::Wait;
-            if matches!(taken, Taken::Applied | Taken::Refused) {
-                changed.push(key);
-            }
-            if taken == Taken::Applied {
-                applied = true;
-                self.unrecorded.insert(key, "external");
-            }
-            if taken == Taken::Lost {
-                lost.extend(self.book.in_force(key).map(|document| (key, document.text.clone())));
-            }
-        }
-        if applied || before != self.book.standstill() {
-            self.publish(&changed, ctx);
-        }
-        if applied {
-            // In force at once; who did it may be about to say so.
-            ctx.run_later(AUTHOR_FIRST, Self::record);
-        } else {
-            // A store's list may tell of changes that are history already.
-            self.record(ctx);
-        }
-        MessageResult(Judged { again, lost, vanished, ack: self.ack() })
-    }
-}
-
-impl Handler<Removed> for ConfigActor {
-    type Result = MessageResult<Removed>;
-
-    fn handle(&mut self, Removed(keys): Removed, ctx: &mut Self::Context) -> Self::Result {
-        let now = self.deps.world.now();
-        let keys: Vec<Key> = keys.into_iter().filter(|key| self.book.is_missing(*key)).collect();
-        for key in &keys {
-            tracing::info!(%key, "the document was removed");
-            self.book.remove(*key, &self.deps.env, now);
-            self.unrecorded.remove(key);
-        }
-        if !keys.is_empty() {
-            self.publish(&keys, ctx);
-        }
-        MessageResult(self.ack())
-    }
-}
-
-impl Handler<Lost> for ConfigActor {
-    type Result = ();
-
-    /// What is in force is recorded again, where it is not what the journal still has.
-    fn handle(&mut self, _: Lost, ctx: &mut Self::Context) {
-        self.followed = None;
-        for key in Key::ALL {
-            if self.book.in_force(key).is_some() {
-                self.unrecorded.entry(key).or_insert(RECOVERY);
-            }
-        }
-        self.record(ctx);
-    }
-}
-
-impl Handler<Recorded> for ConfigActor {
-    type Result = ();
-
-    fn handle(&mut self, Recorded { followed, failed }: Recorded, ctx: &mut Self::Context) {
-        self.recording.send_replace(false);
-        // A loss that came meanwhile has undone what was followed.
-        let lost = self.unrecorded.values().any(|origin| *origin == RECOVERY);
-        self.followed = followed.filter(|_| !lost);
-        let all_well = failed.is_empty();
-        for (key, origin) in failed {
-            self.unrecorded.entry(key).or_insert(origin);
-        }
-        if all_well {
-            self.record_again = RECORD_AGAIN.0;
-            if self.record_once_more {
-                self.record(ctx);
-            }
-        } else if !self.draining {
-            let pause = self.deps.world.jitter.spread(self.record_again);
-            self.record_again = self.record_again.saturating_mul(2).min(RECORD_AGAIN.1);
-            ctx.run_later(pause, |actor, ctx| actor.record(ctx));
-        }
-    }
-}
-
-impl Handler<ReadAgain> for ConfigActor {
-    type Result = ();
-
-    fn handle(&mut self, _: ReadAgain, _ctx: &mut Self::Context) {
-        self.read_again.notify_one();
-    }
-}
-
-impl Handler<GetConfigStatus> for ConfigActor {
-    type Result = ResponseFuture<ConfigStatus>;
-
-    fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
-        let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
-        let policy = self.deps.policy.load();
-        let (version, mut remarks) = (policy.version, policy.remarks());
-        remarks.extend(book.stand_ins());
-        Box::pin(async move {
-            let mut documents = book.status();
-            let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;
-            let workers = match told {
-                // Nobody else is there, as far as this store can tell.
-                Ok(Ok(acks)) if acks.is_empty() => {
-                    agreement::alone(&mut documents, &book, &own);
-                    1
-                }
-                Ok(Ok(mut acks)) => {
-                    if let Some(here) = acks.iter_mut().find(|ack| ack.worker == own.worker) {
-                        *here = own;
-                    } else {
-                        acks.push(own);
-                    }
-                    agreement::compare(&mut documents, &book, &acks);
-                    acks.len()
-                }
-                // How many there are is not known.
-                Ok(Err(_)) | Err(_) => 0,
-            };
-            ConfigStatus { version, documents, workers, stores: store.health(), remarks }
-        })
-    }
-}
-
-impl Handler<Drain> for ConfigActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
-        self.draining = true;
-        self.watcher = None;
-        // What waits for its author is recorded without him.
-        if !self.unrecorded.is_empty() {
-            self.record(ctx);
-        }
-        let mut recording = self.recording.subscribe();
-        let (store, worker) = (Arc::clone(&self.deps.store), self.deps.worker.clone());
-        Box::pin(async move {
-            store.leave(&worker).await;
-            // A sender that is gone has nothing under way either.
-            drop(recording.wait_for(|at_work| !at_work).await);
-        })
-    }
-}
 
 /// Cases of `tests/golden/config.json`: recorded from the reference system, with a
 /// `differs` where this program differs on purpose.

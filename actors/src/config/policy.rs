@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use ipnet::IpNet;
 
 use super::DEFAULT_TARGET;
-use super::documents::Documents;
+use super::documents::DocumentSet;
 use super::documents::prefs::ProcessingPrefs;
 use crate::mail::detect;
 use crate::mail::detectors::{self, Detector};
@@ -142,9 +142,9 @@ impl fmt::Debug for EnvDefaults {
 const MIB: u64 = 1024 * 1024;
 
 /// What follows from the documents in force and the environment. What stands still because of
-/// a document that is not in force is added by [`super::book::Book::policy`].
+/// a document that is not in force is added by [`super::active::ActiveDocuments::policy`].
 #[must_use]
-pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
+pub fn build(documents: &DocumentSet, env: &EnvDefaults, version: u64) -> Policy {
     let absent = ProcessingPrefs::default();
     let prefs = documents.prefs.as_ref().unwrap_or(&absent);
     let webhook = documents.webhook.clone().unwrap_or_default();

@@ -7,19 +7,20 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::documents::Key;
-use super::history::{Version, keeps_content, text_of, versions};
+use super::history::{HistoryVersion, text_of, versions};
+use super::state::keeps_content;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Body, Commit, Journal};
 
 /// Copies that are dropped in one commit.
-const BATCH: usize = 50;
+const PRUNE_BATCH: usize = 50;
 
 /// After so many that are gone already, one behind the other, the older ones are, too.
-const GONE: usize = 20;
+const GONE_BEFORE_STOP: usize = 20;
 
 /// How much of the history keeps its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
+pub struct CopyLimits {
     /// `CONFIG_HISTORY_VERSIONS`: at most so many copies of a document.
     pub versions: usize,
     /// `CONFIG_HISTORY_DAYS`: none that was replaced longer ago.
@@ -31,7 +32,7 @@ pub struct Keep {
 ///
 /// # Errors
 /// Why it stopped, in plain words; what was done by then stays done.
-pub async fn prune(journal: &dyn Journal, world: &World, keep: Keep) -> Result<u64, String> {
+pub async fn prune(journal: &dyn Journal, world: &World, keep: CopyLimits) -> Result<u64, String> {
     let mut dropped = 0;
     for key in Key::ALL {
         let versions = versions(journal, key).await?;
@@ -45,10 +46,10 @@ pub async fn prune(journal: &dyn Journal, world: &World, keep: Keep) -> Result<u
             } else {
                 gone += 1;
             }
-            if gone == GONE {
+            if gone == GONE_BEFORE_STOP {
                 break;
             }
-            if bodies.len() == BATCH {
+            if bodies.len() == PRUNE_BATCH {
                 dropped += drop_all(journal, world, std::mem::take(&mut bodies)).await?;
             }
         }
@@ -67,7 +68,7 @@ async fn drop_all(journal: &dyn Journal, world: &World, bodies: Vec<Body>) -> Re
 }
 
 /// Keys of the copies whose time is over, newest first.
-fn over(versions: &[Version], key: Key, keep: Keep, now: DateTime<Utc>) -> Vec<String> {
+fn over(versions: &[HistoryVersion], key: Key, keep: CopyLimits, now: DateTime<Utc>) -> Vec<String> {
     let before = now - TimeDelta::days(i64::from(keep.days));
     let newest = versions.iter().rposition(|version| !version.lost);
     let mut over = Vec::new();
@@ -94,7 +95,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::config::state::{Changed, ConfigEvent, config_stream};
+    use crate::config::events::{ConfigEvent, DocumentChanged, config_stream};
     use crate::kernel::event::DomainEvent as _;
     use crate::kernel::journal::JournalAdmin as _;
     use crate::kernel::journal::memory::MemoryJournal;
@@ -106,7 +107,7 @@ mod tests {
 
     async fn changed(journal: &dyn Journal, world: &World, key: Key, n: u64, days_ago: i64) {
         let body_key = format!("config/{key}/{n}");
-        let event = ConfigEvent::Changed(Changed {
+        let event = ConfigEvent::Changed(DocumentChanged {
             key: key.as_str().to_owned(),
             hash: n.to_string(),
             origin: "cli".to_owned(),
@@ -124,7 +125,7 @@ mod tests {
             bodies: vec![Body {
                 key: body_key,
                 bytes: format!("content {n}").into(),
-                keep_until: super::super::history::for_ever(),
+                keep_until: super::super::history::kept_for_ever(),
             }],
             ..Commit::default()
         };
@@ -152,7 +153,7 @@ mod tests {
         for n in 1..=3 {
             changed(&journal, &world, Key::MagicLinkTokens, n, 1).await;
         }
-        let keep = |versions, days| Keep { versions, days };
+        let keep = |versions, days| CopyLimits { versions, days };
         // Version 3 was in force until 200 days ago.
         assert_eq!(prune(&journal, &world, keep(100, 365)).await, Ok(2 + 3));
         assert_eq!(left(&journal, Key::WebhookConfig).await, [3, 4, 5, 6]);

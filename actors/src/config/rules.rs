@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::documents::webhook::{ordering, share};
-use super::documents::{Problem, coerce};
+use super::documents::{FieldProblem, coerce};
 use super::policy::EnvDefaults;
 use super::urls;
 use crate::kernel::said::{Said, said};
@@ -22,9 +22,9 @@ pub fn compile(
     index: usize,
     taken: &mut Vec<String>,
     env: &EnvDefaults,
-) -> Result<Option<Rule>, Problem> {
+) -> Result<Option<Rule>, FieldProblem> {
     let at = |field: &str| format!("rules[{}]{field}", index - 1);
-    let wrong = |field: &str, message: Said| Problem::new(at(field), message);
+    let wrong = |field: &str, message: Said| FieldProblem::new(at(field), message);
     let Value::Object(rule) = rule else {
         taken.push(format!("rule-{index}"));
         return Err(wrong("", said!("Chaque règle doit être un objet.", "A rule must be an object.")));
@@ -54,7 +54,7 @@ pub fn compile(
         ));
     };
     let url =
-        target_url(actions, env).map_err(|message| Problem::new(at(".actions.webhook_url"), message))?;
+        target_url(actions, env).map_err(|message| FieldProblem::new(at(".actions.webhook_url"), message))?;
     let priority = match actions.get("priority") {
         None | Some(Value::Null) => "normal".to_owned(),
         Some(priority) => plain_text(priority).unwrap_or_default().to_lowercase(),
@@ -66,12 +66,12 @@ pub fn compile(
         ));
     }
     let stop_processing = switch(actions, "stop_processing")
-        .map_err(|message| Problem::new(at(".actions.stop_processing"), message))?;
+        .map_err(|message| FieldProblem::new(at(".actions.stop_processing"), message))?;
     let ordering = actions.get("ordering").map(ordering).transpose();
     let ordering =
-        ordering.map_err(|message| Problem::new(at(".actions.ordering"), message))?.unwrap_or_default();
+        ordering.map_err(|message| FieldProblem::new(at(".actions.ordering"), message))?.unwrap_or_default();
     let share = actions.get("body").map(share).transpose();
-    let share = share.map_err(|message| Problem::new(at(".actions.body"), message))?.unwrap_or_default();
+    let share = share.map_err(|message| FieldProblem::new(at(".actions.body"), message))?.unwrap_or_default();
     let target = Target { id: target_id(&id), url, ordering, share };
     Ok(Some(Rule { id, name, priority, target, stop_processing, conditions }))
 }
@@ -136,11 +136,14 @@ fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String,
     Ok(url)
 }
 
-fn conditions(rule: &Map<String, Value>, at: &impl Fn(&str) -> String) -> Result<Vec<Condition>, Problem> {
+fn conditions(
+    rule: &Map<String, Value>,
+    at: &impl Fn(&str) -> String,
+) -> Result<Vec<Condition>, FieldProblem> {
     let list = match rule.get("conditions") {
         Some(Value::Array(list)) if !list.is_empty() => list,
         _ => {
-            return Err(Problem::new(
+            return Err(FieldProblem::new(
                 at(".conditions"),
                 said!(
                     "Chaque règle doit contenir au moins une condition.",
@@ -153,7 +156,7 @@ fn conditions(rule: &Map<String, Value>, at: &impl Fn(&str) -> String) -> Result
         .enumerate()
         .map(|(index, value)| {
             condition(value).map_err(|(field, message)| {
-                Problem::new(at(&format!(".conditions[{index}]{field}")), message)
+                FieldProblem::new(at(&format!(".conditions[{index}]{field}")), message)
             })
         })
         .collect()
@@ -206,7 +209,7 @@ mod tests {
     use super::*;
     use crate::config::documents::routing::RoutingRules;
 
-    fn parse(rules: &Value) -> Result<RoutingRules, Vec<Problem>> {
+    fn parse(rules: &Value) -> Result<RoutingRules, Vec<FieldProblem>> {
         RoutingRules::parse(&json!({ "rules": rules }), &EnvDefaults::default())
     }
 

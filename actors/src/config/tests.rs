@@ -1,18 +1,22 @@
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use actix::Addr;
+use actix::{Actor, Addr, Context, Handler};
 use arc_swap::ArcSwap;
 use chrono::DateTime;
 use proptest::prelude::*;
 
-use super::store::Stamp;
+use super::active::{ActiveDocuments, InForce};
+use super::documents::Key;
 use super::store::file::FileStore;
+use super::store::{Revision, StoreReading};
 use super::*;
 use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::VerifyReport;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+use crate::messages::{Drain, GetConfigStatus};
 
 /// Refuses appends while it is told to.
 #[derive(Default)]
@@ -59,7 +63,7 @@ impl Bench {
         let projections = Arc::new(Vec::new());
         let journal = Arc::new(MemoryJournal::with_faults(world.clone(), projections, refusal.clone()));
         let env = Arc::new(EnvDefaults::default());
-        let policy = Arc::new(ArcSwap::from_pointee(Book::default().policy(&env, 1)));
+        let policy = Arc::new(ArcSwap::from_pointee(ActiveDocuments::default().policy(&env, 1)));
         let store = Arc::new(FileStore::new(dir.path(), None));
         let worker = "here".to_owned();
         let deps = ConfigDeps { world, journal: journal.clone(), policy, worker, store, env };
@@ -288,11 +292,10 @@ async fn at_a_start_the_newest_good_version_of_the_history_is_in_force() {
     actor.send(Drain).await.unwrap();
     // A version that was good when it was recorded, and is not by today's checks.
     let bad = serde_json::json!({"webhook_time_start": "25h00"});
-    let in_force = InForce { hash: book::canonical_hash(&bad), text: bad.to_string() };
-    let last = history::last(bench.deps.journal.as_ref(), KEY).await.unwrap();
-    let commit =
-        history::commit(&bench.deps.world, KEY, Some(&in_force), last.as_ref(), "external", "").unwrap();
-    bench.deps.journal.append(commit).await.unwrap();
+    let in_force = InForce { hash: active::canonical_hash(&bad), text: bad.to_string() };
+    let command = state::DocumentCommand::seen(Some(&in_force), "external");
+    let place = (bench.deps.journal.as_ref(), &bench.deps.world);
+    assert!(history::record(place, KEY, &command, None).await.unwrap().1);
     bench.write(KEY, &bad.to_string());
     let successor = bench.start().await;
     assert!(!bench.sending());
@@ -329,19 +332,19 @@ proptest! {
         ),
     ) {
         let env = EnvDefaults::default();
-        let mut book = Book::default();
+        let mut active = ActiveDocuments::default();
         for (index, text) in texts.into_iter().enumerate() {
             let now = DateTime::from_timestamp(1_800_000_000 + i64::try_from(index).unwrap(), 0).unwrap();
-            let before = book.in_force(key).cloned();
-            let read = Ok(Read::Found { stamp: Stamp(text.clone()), text: text.clone() });
-            book.insist(key, read, &env, now);
-            if book.is_refused(key) {
-                prop_assert!(!book.problems(key).is_empty());
-                prop_assert_eq!(book.in_force(key), before.as_ref());
+            let before = active.in_force(key).cloned();
+            let read = Ok(StoreReading::Found { revision: Revision(text.clone()), text: text.clone() });
+            active.take_final(key, read, &env, now);
+            if active.is_refused(key) {
+                prop_assert!(!active.problems(key).is_empty());
+                prop_assert_eq!(active.in_force(key), before.as_ref());
                 let withheld = if before.is_some() { None } else { key.governs() };
-                prop_assert_eq!(book.withholds(key), withheld);
+                prop_assert_eq!(active.withholds(key), withheld);
             } else {
-                prop_assert_eq!(&book.in_force(key).unwrap().text, &text);
+                prop_assert_eq!(&active.in_force(key).unwrap().text, &text);
             }
         }
     }

@@ -198,7 +198,7 @@ mod tests {
                 prop_assert_eq!(mail.combined(), pushed.body);
                 prop_assert!(mail.subject.len() <= 4 << 10 && mail.sender.len() <= 320);
                 let policy = crate::config::policy::build(
-                    &crate::config::documents::Documents::default(),
+                    &crate::config::documents::DocumentSet::default(),
                     &crate::config::policy::EnvDefaults::default(),
                     1,
                 );

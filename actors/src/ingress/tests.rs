@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeZone as _, Utc};
 
 use super::*;
-use crate::config::documents::{Documents, Key};
+use crate::config::documents::{DocumentSet, Key};
 use crate::config::policy::{EnvDefaults, build};
 use crate::dedup::{DedupActor, DedupDeps};
 use crate::kernel::clock::World;
@@ -59,7 +59,7 @@ fn epoch() -> DateTime<Utc> {
 
 fn policy() -> Policy {
     let env = EnvDefaults { webhook_url: "https://hook.eu2.make.com/t".to_owned(), ..EnvDefaults::default() };
-    build(&Documents::default(), &env, 1)
+    build(&DocumentSet::default(), &env, 1)
 }
 
 fn play<F: Future<Output = ()>>(script: impl FnOnce(Scene) -> F) {
@@ -169,7 +169,7 @@ fn what_the_journal_does_not_take_is_not_taken() {
 fn the_flag_shuts_the_door() {
     play(|scene| async move {
         let env = EnvDefaults::default();
-        let mut documents = Documents::default();
+        let mut documents = DocumentSet::default();
         let off = serde_json::json!({"gmail_ingress_enabled": false});
         documents.put(Key::RuntimeFlags, Some(&off), &env).expect("a document");
         let off = build(&documents, &env, 2);

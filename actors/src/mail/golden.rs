@@ -18,7 +18,7 @@ use super::{
     providers, rules,
 };
 use crate::config::documents::webhook::WebhookConfig;
-use crate::config::documents::{self, Documents};
+use crate::config::documents::{self, DocumentSet};
 use crate::config::policy::{EnvDefaults, build};
 
 const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/mail.json"));
@@ -148,7 +148,7 @@ fn ours(case: &Value) -> Value {
                 // Of a document that is refused, a switch that says off is obeyed.
                 return json!(!documents::says_off(documents::Key::WebhookConfig, &input["config"]));
             };
-            let documents = Documents { webhook: Some(webhook), ..Documents::default() };
+            let documents = DocumentSet { webhook: Some(webhook), ..DocumentSet::default() };
             json!(sending(&build(&documents, &env, 1), at(text(input, "now_utc"))).is_ok())
         }
         "subject_group_month" => {

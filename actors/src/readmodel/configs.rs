@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{at, integer, payload, text};
-use crate::config::state::ConfigEvent;
+use crate::config::events::ConfigEvent;
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use crate::archive::{Archiver, Round};
 use crate::chore::Chore;
-use crate::config::prune::{Keep, prune};
+use crate::config::prune::{CopyLimits, prune};
 use crate::kernel::clock::World;
 use crate::kernel::journal::JournalAdmin;
 
@@ -53,7 +53,7 @@ pub struct Retention {
     /// Where everything is.
     pub journal: Arc<dyn JournalAdmin>,
     /// How many copies of documents stay.
-    pub history: Keep,
+    pub history: CopyLimits,
     /// What moves old events out; `None` = they stay.
     pub archiver: Option<Archiver>,
 }

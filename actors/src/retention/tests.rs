@@ -48,7 +48,7 @@ fn start() -> (Broken, watch::Receiver<Rounds>, Notices, impl Sized) {
     let journal =
         Arc::new(MemoryJournal::with_faults(plain.clone(), readmodel::all(), Arc::new(broken.clone())));
     let world = World { clock: Arc::new(broken.clone()), ..plain.clone() };
-    let history = Keep { versions: 3, days: 30 };
+    let history = CopyLimits { versions: 3, days: 30 };
     let (chore, rounds) = Retention { world, journal, history, archiver: None }.chore();
     let (tell, notices) = mpsc::unbounded_channel();
     let guard =

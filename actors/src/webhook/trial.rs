@@ -253,7 +253,7 @@ mod tests {
     use chrono::{TimeZone as _, Utc};
 
     use super::*;
-    use crate::config::documents::Documents;
+    use crate::config::documents::DocumentSet;
     use crate::config::policy::{EnvDefaults, build};
     use crate::egress::{Answer, SendError};
 
@@ -274,7 +274,7 @@ mod tests {
         let tester = Tester {
             receiver: fake.clone(),
             keys: Some(SigningKeys::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a key")),
-            policy: Arc::new(ArcSwap::from_pointee(build(&Documents::default(), &env, 1))),
+            policy: Arc::new(ArcSwap::from_pointee(build(&DocumentSet::default(), &env, 1))),
             allow: Vec::new(),
             world: World::seeded(Utc.with_ymd_and_hms(2026, 7, 1, 8, 0, 0).unwrap(), 1),
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use chrono::{DateTime, TimeZone as _, Utc};
-use render_signal_actors::config::book::Book;
+use render_signal_actors::config::active::ActiveDocuments;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::kernel::clock::World;
@@ -86,7 +86,7 @@ impl Site {
     pub(crate) fn start(&self, worker: &str, actor: &'static str, trap: &Trap) -> System {
         let (plain, trapped) = (self.world.clone(), trap.set_in(&self.world));
         let worker = format!("panics/{worker}");
-        let policy = Book::default().policy(&self.env, 1);
+        let policy = ActiveDocuments::default().policy(&self.env, 1);
         system::start(&Parts {
             worker: worker.clone(),
             version: "test".to_owned(),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::store::{Change, DocumentStore, Read, Stamp, StoreError, Written};
+use render_signal_actors::config::store::{
+    DocumentChange, DocumentStore, Revision, StoreError, StoreReading, WriteReceipt,
+};
 use render_signal_actors::egress::{Answer, SendError};
 use render_signal_actors::lock::store::{LeaseAnswer, LeaseError, LeaseStore, Renewal};
 use render_signal_actors::r2::{Copied, Job, LinkStore, NoCopy};
@@ -116,15 +118,15 @@ impl DocumentStore for SimDocuments {
         "simulated"
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         let failed = |_| StoreError::Unreadable { what: format!("{key}"), why: "no answer".to_owned() };
         self.chaos
             .through("documents.read", || match self.values.lock().unwrap().get(&key) {
                 Some(value) => {
                     let text = value.to_string();
-                    Read::Found { stamp: Stamp(text.clone()), text }
+                    StoreReading::Found { revision: Revision(text.clone()), text }
                 }
-                None => Read::Absent,
+                None => StoreReading::Absent,
             })
             .await
             .map_err(failed)
@@ -134,10 +136,10 @@ impl DocumentStore for SimDocuments {
         self.version.rung_since(self.version.count()).await;
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         self.put(change.key, change.value.clone());
-        let stamp = Stamp(change.value.to_string());
-        Ok(Written { stamp, stored_in: self.name(), degraded: None })
+        let revision = Revision(change.value.to_string());
+        Ok(WriteReceipt { revision, stored_in: self.name(), degraded: None })
     }
 }
 

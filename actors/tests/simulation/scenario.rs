@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::{book::Book, load};
+use render_signal_actors::config::{active::ActiveDocuments, load};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
 use render_signal_actors::kernel::guardian::Restarts;
@@ -144,8 +144,8 @@ async fn keep_a_worker(stage: Stage, number: u64) {
 async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> system::System {
     let worker = format!("sim/{number}/{life}");
     let documents = SimDocuments { chaos: chaos.clone(), ..stage.documents.clone() };
-    let book: Book = load::load(&documents, &stage.env, None, stage.world.now()).await;
-    let policy = book.policy(&stage.env, 1);
+    let active: ActiveDocuments = load::load(&documents, &stage.env, None, stage.world.now()).await;
+    let policy = active.policy(&stage.env, 1);
     let world = stage.world.clone();
     system::start(&system::Parts {
         worker: worker.clone(),

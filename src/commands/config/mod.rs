@@ -12,7 +12,7 @@ mod versions;
 use std::sync::Arc;
 
 use render_signal_actors::config::documents::{self, Key, effect};
-use render_signal_actors::config::edit::{Editor, Saved};
+use render_signal_actors::config::edit::{Editor, SavedEdit};
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::egress::EgressPolicy;
@@ -187,7 +187,7 @@ fn say_unknown(key: &str, unknown: &[Said]) {
 }
 
 /// Says what an edit came to.
-fn tell(key: &str, saved: &Saved, out: &mut Output) -> CommandResult {
+fn tell(key: &str, saved: &SavedEdit, out: &mut Output) -> CommandResult {
     if !saved.still_wrong.is_empty() {
         let lang = commands::lang();
         let wrong: Vec<String> = saved.still_wrong.iter().map(|problem| lang.problem(problem)).collect();

@@ -1,6 +1,6 @@
 //! `config resolve`: which side of a conflict is to be in force.
 
-use render_signal_actors::config::store::Keep;
+use render_signal_actors::config::store::ConflictWinner;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 
@@ -14,8 +14,8 @@ use crate::output::{Output, Style};
 pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> CommandResult {
     let documents = ConfigContext::change(&args.journal).await?;
     let keep = match args.keep {
-        ConflictSideArg::Authority => Keep::Authority,
-        ConflictSideArg::Pending => Keep::Pending,
+        ConflictSideArg::Authority => ConflictWinner::Authority,
+        ConflictSideArg::Pending => ConflictWinner::Pending,
     };
     let decided = documents.configuration().resolve(args.key, keep).await;
     documents.close().await;
@@ -23,11 +23,11 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> CommandResult {
     match decided {
         Ok(true) => {
             let done = match keep {
-                Keep::Authority => said!(
+                ConflictWinner::Authority => said!(
                     "{key}\u{a0}: la version du stockage est en vigueur",
                     "{key}: the store's version is in force"
                 ),
-                Keep::Pending => {
+                ConflictWinner::Pending => {
                     said!(
                         "{key}\u{a0}: l'autre version est en vigueur",
                         "{key}: the other version is in force"

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::edit::{Edit, LARGEST, Seen};
+use render_signal_actors::config::edit::{BasedOn, Edit, MAX_DOCUMENT_BYTES};
 use serde_json::Value;
 
 use super::{ConfigContext, tell};
@@ -27,7 +27,8 @@ pub(super) async fn run(args: &SetArgs, out: &mut Output) -> CommandResult {
     };
     let edit = if args.allow_unknown { edit.allowing_unknown() } else { edit };
     let documents = ConfigContext::change(&args.journal).await?;
-    let saved = documents.configuration().change(&edit.expecting(args.if_version.map(Seen::Version))).await;
+    let saved =
+        documents.configuration().change(&edit.expecting(args.if_version.map(BasedOn::Version))).await;
     documents.close().await;
     tell(args.key.as_str(), &saved?, out)
 }
@@ -40,7 +41,7 @@ pub(in crate::commands) fn read(key: Key, file: &Path) -> Result<Value, CommandF
 
 /// The text of a file; "-" is standard input.
 pub(super) fn text(file: &Path) -> Result<String, CommandFailure> {
-    let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_mul(4);
+    let limit = u64::try_from(MAX_DOCUMENT_BYTES).unwrap_or(u64::MAX).saturating_mul(4);
     let mut text = String::new();
     let read = if file.as_os_str() == "-" {
         std::io::stdin().lock().take(limit).read_to_string(&mut text)

@@ -3,7 +3,7 @@
 use chrono::SecondsFormat;
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::store::{Read, StoreHealth};
+use render_signal_actors::config::store::{StoreHealth, StoreReading};
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 use serde_json::Value;
@@ -56,14 +56,14 @@ pub(super) async fn run(args: &ConfigShowArgs, out: &mut Output) -> CommandResul
 /// Prints the stored document as it is, to be edited and set again.
 async fn reveal(documents: &ConfigContext, key: Key, out: &mut Output) -> CommandResult {
     match documents.store.read(key).await.map_err(|error| CommandFailure::found(error.to_string()))? {
-        Read::Found { text, .. } => {
+        StoreReading::Found { text, .. } => {
             match documents::from_json::<Value>(&text) {
                 Ok(value) => out.json_pretty(&value)?,
                 Err(_) => out.line(text)?,
             }
             Ok(Exit::Ok)
         }
-        Read::Absent => Err(CommandFailure::found(
+        StoreReading::Absent => Err(CommandFailure::found(
             commands::lang().one(said!("il n'y a pas de {key}", "there is no {key}")),
         )),
     }

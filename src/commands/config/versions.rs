@@ -1,7 +1,7 @@
 //! `config history | diff | restore`: earlier versions of a document.
 
 use chrono::SecondsFormat;
-use render_signal_actors::config::diff::Difference;
+use render_signal_actors::config::diff::FieldDifference;
 use render_signal_actors::said;
 use serde_json::Value;
 
@@ -86,7 +86,7 @@ pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> CommandResult {
 }
 
 /// One thing that differs.
-pub(super) fn line(difference: &Difference, out: &Output) -> String {
+pub(super) fn line(difference: &FieldDifference, out: &Output) -> String {
     let shown = |value: &Value| fit(&value.to_string(), MAX_VALUE_CHARS);
     match (&difference.before, &difference.after) {
         (None, Some(after)) => out.styled(Style::Good, &format!("+ {}: {}", difference.path, shown(after))),

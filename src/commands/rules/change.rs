@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::store::file::FileStore;
-use render_signal_actors::config::store::{DocumentStore as _, Read};
+use render_signal_actors::config::store::{DocumentStore as _, StoreReading};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::said;
@@ -69,8 +69,8 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, CommandFailure> {
     let mut found = Vec::new();
     for key in keys() {
         match store.read(key).await.map_err(|error| CommandFailure::from(ServiceError::from(error)))? {
-            Read::Absent => {}
-            Read::Found { text, .. } => {
+            StoreReading::Absent => {}
+            StoreReading::Found { text, .. } => {
                 let document = documents::from_json(&text).map_err(|error| {
                     let path = store.path(key);
                     let path = path.display();

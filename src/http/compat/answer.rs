@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use render_signal_actors::config::documents::Problem;
+use render_signal_actors::config::documents::FieldProblem;
 use render_signal_actors::config::edit::EditError;
 use render_signal_actors::config::store::StoreError;
 use serde_json::{Map, Value, json};
@@ -57,7 +57,7 @@ impl CompatRefusal {
 
     /// What is wrong with a document: the first in the message, as the reference has it, all of
     /// them beside it.
-    pub(super) fn invalid(faults: &[Problem]) -> Self {
+    pub(super) fn invalid(faults: &[FieldProblem]) -> Self {
         let message = faults.first().map(|fault| fault.message.french.as_str()).unwrap_or_default();
         // What it takes to be valid is said beside it.
         let message = if message.starts_with(NOT_HTTPS) { NOT_HTTPS } else { message };

@@ -35,9 +35,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
-use render_signal_actors::config::documents::{self, Key, Problem};
-use render_signal_actors::config::edit::{Edit, EditError, Editor, LARGEST, Seen};
-use render_signal_actors::config::store::{Read, Stamp, StoreError};
+use render_signal_actors::config::documents::{self, FieldProblem, Key};
+use render_signal_actors::config::edit::{BasedOn, Edit, EditError, Editor, MAX_DOCUMENT_BYTES};
+use render_signal_actors::config::store::{Revision, StoreError, StoreReading};
 use render_signal_actors::config::urls::IpNet;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
@@ -84,7 +84,7 @@ impl ConfigApi {
 struct ConfigApiRefusal {
     status: StatusCode,
     message: String,
-    problems: Vec<Problem>,
+    problems: Vec<FieldProblem>,
     headers: Vec<(HeaderName, &'static str)>,
 }
 
@@ -129,8 +129,8 @@ impl From<EditError> for ConfigApiRefusal {
 }
 
 /// Everything that is wrong, as the reference's clients read it.
-fn in_french(problems: &[Problem]) -> String {
-    problems.iter().map(Problem::in_french).collect::<Vec<_>>().join("; ")
+fn in_french(problems: &[FieldProblem]) -> String {
+    problems.iter().map(FieldProblem::in_french).collect::<Vec<_>>().join("; ")
 }
 
 /// A document as it is answered.
@@ -197,8 +197,8 @@ async fn grant(
 
 async fn read(api: &ConfigApi, key: Key) -> Result<DocumentAnswer, ConfigApiRefusal> {
     match api.editor.store.read(key).await? {
-        Read::Absent => Err(unknown()),
-        Read::Found { text, .. } => {
+        StoreReading::Absent => Err(unknown()),
+        StoreReading::Found { text, .. } => {
             if documents::from_json::<Map<String, Value>>(&text).is_err() {
                 tracing::error!(%key, "the stored document is damaged");
                 return Err(ConfigApiRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Read error"));
@@ -242,7 +242,7 @@ async fn remove(api: &ConfigApi, key: Key) -> Result<DocumentAnswer, ConfigApiRe
 }
 
 /// What the writer says that it has seen.
-async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option<Seen>, ConfigApiRefusal> {
+async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option<BasedOn>, ConfigApiRefusal> {
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let failed = || ConfigApiRefusal::new(StatusCode::PRECONDITION_FAILED, "Changed by somebody else");
     let (matching, unless) = (header(IF_MATCH), header(IF_NONE_MATCH));
@@ -251,9 +251,11 @@ async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option
     }
     api.editor.store.forget();
     match (api.editor.store.read(key).await?, matching) {
-        (Read::Found { text, stamp }, Some(tags)) if matches(tags, &text) => Ok(Some(Seen::Stamp(stamp))),
-        (Read::Absent, None) => Ok(Some(Seen::Absent)),
-        (Read::Found { .. }, _) | (Read::Absent, Some(_)) => Err(failed()),
+        (StoreReading::Found { text, revision }, Some(tags)) if matches(tags, &text) => {
+            Ok(Some(BasedOn::Revision(revision)))
+        }
+        (StoreReading::Absent, None) => Ok(Some(BasedOn::Absent)),
+        (StoreReading::Found { .. }, _) | (StoreReading::Absent, Some(_)) => Err(failed()),
     }
 }
 
@@ -269,14 +271,14 @@ fn bare(text: &str) -> String {
 }
 
 fn etag(text: &str) -> String {
-    format!("\"{}\"", Stamp::of(text).0)
+    format!("\"{}\"", Revision::of(text).0)
 }
 
 async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<Vec<u8>, ConfigApiRefusal> {
     let too_large = || ConfigApiRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > LARGEST) {
+    if announced.is_some_and(|length: usize| length > MAX_DOCUMENT_BYTES) {
         return Err(too_large());
     }
     let mut body = Vec::new();
@@ -285,7 +287,7 @@ async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<Vec<u8
         let chunk = chunk.map_err(|_| {
             ConfigApiRefusal::new(StatusCode::REQUEST_TIMEOUT, "The payload did not come in time")
         })?;
-        if body.len() + chunk.len() > LARGEST {
+        if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);

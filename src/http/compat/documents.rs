@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::edit::{Edit, Saved};
+use render_signal_actors::config::edit::{Edit, SavedEdit};
 use serde_json::{Map, Value};
 
 use super::answer::CompatRefusal;
@@ -35,7 +35,7 @@ pub(super) async fn merge(
     key: Key,
     fields: Vec<(String, Option<Value>)>,
     not_saved: &str,
-) -> Result<Option<Saved>, CompatRefusal> {
+) -> Result<Option<SavedEdit>, CompatRefusal> {
     if fields.is_empty() {
         return Ok(None);
     }

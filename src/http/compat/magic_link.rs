@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::v1::extract;
 
 /// The field that asks for a link without an end.
@@ -69,7 +69,7 @@ async fn unlimited(request: &HttpRequest, payload: Payload) -> Result<bool, Http
         let message = "true ou false est attendu.".to_owned();
         let detail = format!("{UNLIMITED} : {message}");
         HttpProblem::new(ProblemKind::InvalidBody, detail)
-            .with_errors(vec![FieldProblem { field: UNLIMITED.to_owned(), message }])
+            .with_errors(vec![ProblemField { field: UNLIMITED.to_owned(), message }])
     })
 }
 

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::http::problem::{FieldProblem, ProblemKind};
+use crate::http::problem::{ProblemField, ProblemKind};
 
 /// A problem document (RFC 9457), `application/problem+json`.
 #[derive(ToSchema)]
@@ -25,7 +25,7 @@ pub(in crate::http) struct ProblemDocument {
     /// The path that was asked for.
     instance: Option<String>,
     /// The bad fields, where they can be named.
-    errors: Option<Vec<FieldProblem>>,
+    errors: Option<Vec<ProblemField>>,
 }
 
 /// How an operation that only reads may refuse.

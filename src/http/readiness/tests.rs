@@ -1,7 +1,7 @@
 //! Which findings make a worker not ready, and which are only said.
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::config::documents::{Governs, Key, Problem};
+use render_signal_actors::config::documents::{FieldProblem, Governs, Key};
 use render_signal_actors::config::store::StoreHealth;
 use render_signal_actors::kernel::journal::{Difference, Durability, Loss};
 use render_signal_actors::kernel::said::Said;
@@ -15,8 +15,8 @@ use super::*;
 use crate::eviction::Found;
 use crate::http::probe::JournalFinding;
 
-fn problem(field: &str, what: &str) -> Problem {
-    Problem::new(field, Said::alike(what))
+fn problem(field: &str, what: &str) -> FieldProblem {
+    FieldProblem::new(field, Said::alike(what))
 }
 
 /// An actor that does not answer.

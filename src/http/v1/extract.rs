@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use crate::http::HttpState;
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::routes;
 
 /// The parameters of a query. `T` has `#[serde(deny_unknown_fields)]`.
@@ -129,7 +129,7 @@ pub(in crate::http) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Http
             _ => field,
         };
         let problem = HttpProblem::new(ProblemKind::InvalidBody, message.clone());
-        if field == "." { problem } else { problem.with_errors(vec![FieldProblem { field, message }]) }
+        if field == "." { problem } else { problem.with_errors(vec![ProblemField { field, message }]) }
     })?;
     match reader.end() {
         Ok(()) => Ok(read),

@@ -1,8 +1,8 @@
 //! A service's refusal, as it is answered.
 
-use render_signal_actors::config::documents::Problem;
+use render_signal_actors::config::documents::FieldProblem;
 
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::services::ServiceError;
 
 impl From<ServiceError> for HttpProblem {
@@ -28,13 +28,13 @@ impl From<ServiceError> for HttpProblem {
 }
 
 /// What is wrong with a document, field by field.
-pub(in crate::http) fn fields(wrong: &[Problem]) -> Vec<FieldProblem> {
-    let named = |problem: &Problem| match problem.field.as_str() {
+pub(in crate::http) fn fields(wrong: &[FieldProblem]) -> Vec<ProblemField> {
+    let named = |problem: &FieldProblem| match problem.field.as_str() {
         "" => "document".to_owned(),
         field => field.to_owned(),
     };
     wrong
         .iter()
-        .map(|problem| FieldProblem { field: named(problem), message: problem.message.english.clone() })
+        .map(|problem| ProblemField { field: named(problem), message: problem.message.english.clone() })
         .collect()
 }

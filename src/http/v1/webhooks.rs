@@ -15,7 +15,7 @@ use super::JsonBody;
 use crate::http::HttpState;
 use crate::http::access::{ApiScope, Caller};
 use crate::http::openapi::refusals::ChangeRefusals;
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::routes::{Route, RouteAccess, Takes};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -162,7 +162,7 @@ fn wish(wanted: TestWebhook) -> Result<Wish, HttpProblem> {
 fn wrong(field: &str, message: impl Into<String>) -> HttpProblem {
     let message = message.into();
     HttpProblem::new(ProblemKind::InvalidDocument, format!("{field}: {message}"))
-        .with_errors(vec![FieldProblem { field: field.to_owned(), message }])
+        .with_errors(vec![ProblemField { field: field.to_owned(), message }])
 }
 
 fn untried(error: &TrialError) -> HttpProblem {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::config::diff::{Difference, differences, masked};
-use render_signal_actors::config::documents::{Key, Problem};
+use render_signal_actors::config::diff::{FieldDifference, differences, masked};
+use render_signal_actors::config::documents::{FieldProblem, Key};
 use render_signal_actors::config::edit::{Edit, EditError, UPDATED_AT};
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
@@ -62,10 +62,10 @@ pub(crate) struct Imported {
     pub(crate) fate: ImportedFate,
     /// What differs, masked.
     #[schema(value_type = Vec<Object>)]
-    pub(crate) differences: Vec<Difference>,
+    pub(crate) differences: Vec<FieldDifference>,
     /// What is wrong with it.
     #[schema(value_type = Vec<String>)]
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<FieldProblem>,
     /// Its version in the history, when it was written.
     pub(crate) version: Option<u64>,
 }

@@ -5,8 +5,8 @@ pub(crate) mod overview;
 pub(crate) mod versions;
 
 use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::edit::{Edit, Editor, Saved, Seen};
-use render_signal_actors::config::store::{Keep, Read, Stamp};
+use render_signal_actors::config::edit::{BasedOn, Edit, Editor, SavedEdit};
+use render_signal_actors::config::store::{self, ConflictWinner, Revision, StoreHealth, StoreReading};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::said;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(crate) struct Stored {
     /// Its content; `None` = it is no JSON.
     pub(crate) value: Option<Value>,
     /// Its version in the store.
-    pub(crate) stamp: Stamp,
+    pub(crate) revision: Revision,
 }
 
 impl ConfigService {
@@ -42,13 +42,15 @@ impl ConfigService {
     pub(crate) async fn stored(&self, key: Key) -> Result<Option<Stored>, ServiceError> {
         self.editor.store.forget();
         Ok(match self.editor.store.read(key).await? {
-            Read::Absent => None,
-            Read::Found { text, stamp } => Some(Stored { value: documents::from_json(&text).ok(), stamp }),
+            StoreReading::Absent => None,
+            StoreReading::Found { text, revision } => {
+                Some(Stored { value: documents::from_json(&text).ok(), revision })
+            }
         })
     }
 
     /// Makes a change.
-    pub(crate) async fn change(&self, edit: &Edit) -> Result<Saved, ServiceError> {
+    pub(crate) async fn change(&self, edit: &Edit) -> Result<SavedEdit, ServiceError> {
         self.editor.apply(edit).await.map_err(|error| ServiceError::edit(edit.key, error))
     }
 
@@ -58,8 +60,8 @@ impl ConfigService {
         key: Key,
         version: u64,
         origin: &str,
-        seen: Option<Seen>,
-    ) -> Result<Saved, ServiceError> {
+        seen: Option<BasedOn>,
+    ) -> Result<SavedEdit, ServiceError> {
         let Some(copy) = self.version(key, version).await? else {
             return Err(ServiceError::State(said!(
                 "par la version {version}, {key} a été supprimé\u{a0}: il n'y a rien à rétablir, rien n'a été changé",
@@ -75,9 +77,17 @@ impl ConfigService {
     }
 
     /// Decides a conflict between two stores. Answers whether there was one.
-    pub(crate) async fn resolve(&self, key: Key, keep: Keep) -> Result<bool, ServiceError> {
+    pub(crate) async fn resolve(&self, key: Key, keep: ConflictWinner) -> Result<bool, ServiceError> {
         // Puts the side that loses into the history, if it is not there yet.
         self.editor.store.read(key).await?;
-        Ok(self.editor.store.resolve(key, keep).await?)
+        match self.editor.store.fallbacks() {
+            Some(stores) => Ok(stores.resolve(key, keep).await?),
+            None => Ok(false),
+        }
+    }
+
+    /// How the stores are, the authority first; nothing where there is but one.
+    pub(crate) fn store_health(&self) -> Vec<StoreHealth> {
+        store::health(self.editor.store.as_ref())
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
-use render_signal_actors::config::book::{Book, canonical_hash};
+use render_signal_actors::config::active::{ActiveDocuments, canonical_hash};
 use render_signal_actors::config::diff::masked;
-use render_signal_actors::config::documents::{self, Governs, Key, Problem};
+use render_signal_actors::config::documents::{self, FieldProblem, Governs, Key};
 use render_signal_actors::config::load::of_readings;
-use render_signal_actors::config::store::{Ack, DocumentStore, Read, StoreError, StoreHealth};
+use render_signal_actors::config::store::{self, Ack, DocumentStore, StoreError, StoreHealth, StoreReading};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::messages::ConfigStatus;
@@ -61,7 +61,7 @@ pub(crate) struct DocumentState {
     pub(crate) switched_off: bool,
     /// What is wrong with it.
     #[schema(value_type = Vec<String>)]
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<FieldProblem>,
     /// What of it changes nothing.
     #[schema(value_type = Vec<String>)]
     pub(crate) remarks: Vec<Said>,
@@ -115,27 +115,27 @@ impl ConfigService {
         let (env, journal) = (&self.editor.env, self.editor.journal.as_deref());
         let (now, end) = (self.editor.world.now(), Instant::now() + OVERVIEW_TIMEOUT);
         let (readings, recorded, told) =
-            tokio::join!(readings(store), recorded(journal), timeout(READ_TIMEOUT, store.workers()));
+            tokio::join!(readings(store), recorded(journal), timeout(READ_TIMEOUT, store::workers(store)));
         let (acks, workers_unknown) = match told {
             Ok(Ok(acks)) => (acks, None),
             Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
             Err(_) => (Vec::new(), Some(silent())),
         };
-        let book = match timeout_at(end, of_readings(readings.clone(), env, journal, now)).await {
-            Ok(book) => book,
+        let active = match timeout_at(end, of_readings(readings.clone(), env, journal, now)).await {
+            Ok(active) => active,
             // Without the last good copies, which are in the journal.
             Err(_) => of_readings(readings.clone(), env, None, now).await,
         };
         let rows = recorded.as_deref().unwrap_or_default();
         let documents = keys.iter().map(|key| {
             let read = readings.iter().find(|(one, _)| one == key).and_then(|(_, read)| read.clone().ok());
-            shown(*key, &book, read, rows, &acks, now, content)
+            shown(*key, &active, read, rows, &acks, now, content)
         });
         let documents = documents.collect();
-        let mut remarks = book.policy(env, 1).remarks();
-        remarks.extend(book.stand_ins());
+        let mut remarks = active.policy(env, 1).remarks();
+        remarks.extend(active.stand_ins());
         remarks.extend(recorded.err());
-        Ok(ConfigOverview { stores: store.health(), documents, remarks, workers_unknown })
+        Ok(ConfigOverview { stores: store::health(store), documents, remarks, workers_unknown })
     }
 }
 
@@ -152,7 +152,7 @@ impl ConfigOverview {
 }
 
 /// What the store holds under every key, or that it did not say so in time.
-async fn readings(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreError>)> {
+async fn readings(store: &dyn DocumentStore) -> Vec<(Key, Result<StoreReading, StoreError>)> {
     let read = async |key: Key| {
         let read = timeout(READ_TIMEOUT, store.read(key)).await;
         let late = |_| Err(StoreError::Unreadable { what: key.to_string(), why: silent() });
@@ -182,27 +182,27 @@ fn silent() -> String {
 /// `read`: `None` = it cannot be read now.
 fn shown(
     key: Key,
-    book: &Book,
-    read: Option<Read>,
+    active: &ActiveDocuments,
+    read: Option<StoreReading>,
     recorded: &[ConfigRow],
     acks: &[Ack],
     now: DateTime<Utc>,
     content: bool,
 ) -> DocumentState {
-    let status = book.status().into_iter().find(|status| status.key == key.as_str()).unwrap_or_default();
+    let status = active.status().into_iter().find(|status| status.key == key.as_str()).unwrap_or_default();
     let state = match &read {
-        None if book.is_refused(key) => "unknown".to_owned(),
+        None if active.is_refused(key) => "unknown".to_owned(),
         _ => status.state,
     };
     // What is no JSON is among the problems, and might show a secret.
     let stored: Option<Value> = match read {
-        Some(Read::Found { text, .. }) => documents::from_json(&text).ok(),
+        Some(StoreReading::Found { text, .. }) => documents::from_json(&text).ok(),
         _ => None,
     };
     let hash = stored.as_ref().map(canonical_hash).unwrap_or_default();
     let row =
-        recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !book.is_refused(key));
-    let last_good = book.in_force(key).filter(|_| book.is_refused(key) || book.is_missing(key));
+        recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !active.is_refused(key));
+    let last_good = active.in_force(key).filter(|_| active.is_refused(key) || active.is_missing(key));
     DocumentState {
         key: key.as_str(),
         state,
@@ -242,7 +242,7 @@ mod tests {
 
     use async_trait::async_trait;
     use render_signal_actors::config::edit::Editor;
-    use render_signal_actors::config::store::{Change, Written};
+    use render_signal_actors::config::store::{DocumentChange, Rollout, WriteReceipt};
     use render_signal_actors::kernel::clock::World;
 
     use super::*;
@@ -257,15 +257,30 @@ mod tests {
             "frozen"
         }
 
-        async fn read(&self, key: Key) -> Result<Read, StoreError> {
-            if key == Key::ProcessingPrefs { Ok(Read::Absent) } else { pending().await }
+        async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
+            if key == Key::ProcessingPrefs { Ok(StoreReading::Absent) } else { pending().await }
         }
 
         async fn changed(&self) {
             pending().await
         }
 
-        async fn write(&self, _: &Change) -> Result<Written, StoreError> {
+        async fn write(&self, _: &DocumentChange) -> Result<WriteReceipt, StoreError> {
+            pending().await
+        }
+
+        fn rollout(&self) -> Option<&dyn Rollout> {
+            Some(self)
+        }
+    }
+
+    #[async_trait]
+    impl Rollout for Frozen {
+        async fn acknowledge(&self, _: &Ack) -> Result<(), StoreError> {
+            pending().await
+        }
+
+        async fn leave(&self, _: &str) {
             pending().await
         }
 

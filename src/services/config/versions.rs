@@ -1,8 +1,8 @@
 //! Earlier versions of a document, and what two of them differ in.
 
-use render_signal_actors::config::diff::{Difference, differences};
+use render_signal_actors::config::diff::{FieldDifference, differences};
 use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::history;
+use render_signal_actors::config::{history, state};
 use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(crate) enum VersionContent {
 pub(crate) struct Past {
     /// As the history has it.
     #[serde(flatten)]
-    pub(crate) version: history::Version,
+    pub(crate) version: history::HistoryVersion,
     /// Whether it can be shown and restored.
     pub(crate) content: VersionContent,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Diff {
     /// The newer one; `None` = what is stored now.
     pub(crate) to: Option<u64>,
     /// What differs, masked.
-    pub(crate) differences: Vec<Difference>,
+    pub(crate) differences: Vec<FieldDifference>,
 }
 
 impl ConfigService {
@@ -54,7 +54,7 @@ impl ConfigService {
         for version in versions {
             let content = match history::is_kept(journal, &version).await.map_err(ServiceError::Journal)? {
                 true => VersionContent::Kept,
-                false if version.removed || !history::keeps_content(key) => VersionContent::None,
+                false if version.removed || !state::keeps_content(key) => VersionContent::None,
                 false => VersionContent::Gone,
             };
             past.push(Past { version, content });
@@ -92,8 +92,10 @@ impl ConfigService {
         let after = match to {
             Some(to) => self.version(key, to).await?,
             None => match self.editor.store.read(key).await? {
-                render_signal_actors::config::store::Read::Absent => None,
-                render_signal_actors::config::store::Read::Found { text, .. } => Some(parsed(key, &text)?),
+                render_signal_actors::config::store::StoreReading::Absent => None,
+                render_signal_actors::config::store::StoreReading::Found { text, .. } => {
+                    Some(parsed(key, &text)?)
+                }
             },
         };
         Ok(Diff { from, to, differences: differences(key, before.as_ref(), after.as_ref()) })

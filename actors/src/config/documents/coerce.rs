@@ -4,21 +4,21 @@
 
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::FieldProblem;
 use crate::kernel::said::{Said, said};
 
 /// Reads the fields of one document and collects everything that is wrong.
-pub(super) struct Fields<'v> {
+pub(super) struct DocumentFields<'v> {
     object: &'v Map<String, Value>,
-    problems: Vec<Problem>,
+    problems: Vec<FieldProblem>,
 }
 
-impl<'v> Fields<'v> {
+impl<'v> DocumentFields<'v> {
     /// A document is a JSON object; anything else is refused as a whole.
-    pub(super) fn of(value: &'v Value) -> Result<Self, Vec<Problem>> {
+    pub(super) fn of(value: &'v Value) -> Result<Self, Vec<FieldProblem>> {
         match value {
             Value::Object(object) => Ok(Self { object, problems: Vec::new() }),
-            other => Err(vec![Problem::new("document", no_object(other))]),
+            other => Err(vec![FieldProblem::new("document", no_object(other))]),
         }
     }
 
@@ -44,11 +44,11 @@ impl<'v> Fields<'v> {
 
     /// Notes that `field` is wrong.
     pub(super) fn wrong(&mut self, field: &str, message: Said) {
-        self.problems.push(Problem::new(field, message));
+        self.problems.push(FieldProblem::new(field, message));
     }
 
     /// The document, when nothing was wrong.
-    pub(super) fn finish<T>(self, document: T) -> Result<T, Vec<Problem>> {
+    pub(super) fn finish<T>(self, document: T) -> Result<T, Vec<FieldProblem>> {
         if self.problems.is_empty() { Ok(document) } else { Err(self.problems) }
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Problem;
+use super::FieldProblem;
 use super::coerce::no_object;
 use crate::kernel::said::{Said, said};
 use crate::mail::detectors::{self, Detector};
@@ -17,7 +17,7 @@ pub struct Detectors {
     /// The usable ones, in order, compiled.
     pub detectors: Vec<Detector>,
     /// What is wrong with the others; the field names the detector.
-    pub disabled: Vec<Problem>,
+    pub disabled: Vec<FieldProblem>,
 }
 
 impl Detectors {
@@ -26,8 +26,8 @@ impl Detectors {
     /// # Errors
     /// When there is no list of detectors, or a far too long one. A bad detector is no
     /// error: it is in `disabled`.
-    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
-        let refused = |field, message: Said| Err(vec![Problem::new(field, message)]);
+    pub fn parse(value: &Value) -> Result<Self, Vec<FieldProblem>> {
+        let refused = |field, message: Said| Err(vec![FieldProblem::new(field, message)]);
         let Value::Object(object) = value else {
             return refused("document", no_object(value));
         };
@@ -53,7 +53,7 @@ impl Detectors {
             let at = |field: &str| format!("detectors[{index}]{field}");
             let id = detectors::id(stored);
             if id.is_some_and(|id| taken.contains(&id)) {
-                document.disabled.push(Problem::new(
+                document.disabled.push(FieldProblem::new(
                     at(".id"),
                     said!("cet id est déjà pris.", "this id is taken already."),
                 ));
@@ -62,7 +62,7 @@ impl Detectors {
             taken.extend(id);
             match detectors::detector(stored) {
                 Ok(detector) => document.detectors.extend(detector),
-                Err(flaw) => document.disabled.push(Problem::new(at(&flaw.field), flaw.message)),
+                Err(flaw) => document.disabled.push(FieldProblem::new(at(&flaw.field), flaw.message)),
             }
         }
         Ok(document)

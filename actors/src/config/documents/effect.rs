@@ -5,27 +5,27 @@
 use serde_json::Value;
 
 use super::Key;
-use super::known::{self, Unknown};
+use super::known::{self, UnknownField};
 use crate::kernel::said::{Said, said};
 
 /// A field, and where what it seems to promise is set: in French, and in English.
-struct Field(Key, &'static str, &'static str, &'static str);
+struct IdleField(Key, &'static str, &'static str, &'static str);
 
 const RULE_NAMES_IT: (&str, &str) = (
     "une règle de routing_rules nomme une autre destination",
     "a rule of routing_rules names another target",
 );
 
-const WITHOUT: [Field; 4] = [
-    Field(
+const WITHOUT: [IdleField; 4] = [
+    IdleField(
         Key::WebhookConfig,
         "polling_enabled",
         "enable_polling de polling_config commande la relève",
         "enable_polling of polling_config switches polling",
     ),
-    Field(Key::WebhookConfig, "recadrage_webhook_url", RULE_NAMES_IT.0, RULE_NAMES_IT.1),
-    Field(Key::WebhookConfig, "autorepondeur_webhook_url", RULE_NAMES_IT.0, RULE_NAMES_IT.1),
-    Field(
+    IdleField(Key::WebhookConfig, "recadrage_webhook_url", RULE_NAMES_IT.0, RULE_NAMES_IT.1),
+    IdleField(Key::WebhookConfig, "autorepondeur_webhook_url", RULE_NAMES_IT.0, RULE_NAMES_IT.1),
+    IdleField(
         Key::WebhookConfig,
         "webhook_fallback_on_415",
         "chaque tentative envoie les mêmes octets avec le même type de contenu\u{a0}: webhook_delivery_mode",
@@ -34,14 +34,14 @@ const WITHOUT: [Field; 4] = [
 ];
 
 /// Unknown fields that are named one by one.
-const NAMED: usize = 10;
+const MAX_NAMED_FIELDS: usize = 10;
 
 /// What is to be said of the fields of a document that nobody knows.
 #[must_use]
 pub fn unknown(key: Key, document: &Value) -> Vec<Said> {
     let found = known::unknown(key, document);
-    let more = found.len().saturating_sub(NAMED);
-    let named = found.iter().take(NAMED).map(Unknown::remark);
+    let more = found.len().saturating_sub(MAX_NAMED_FIELDS);
+    let named = found.iter().take(MAX_NAMED_FIELDS).map(UnknownField::remark);
     let rest = (more > 0).then(|| {
         said!(
             "{more} autres champs ne sont pas connus et n'ont aucun effet",
@@ -57,8 +57,8 @@ pub fn remarks(key: Key, document: &Value) -> Vec<Said> {
     let set = |name: &str| document.get(name).filter(|value| says_something(value));
     let mut remarks: Vec<Said> = WITHOUT
         .iter()
-        .filter(|Field(of, name, ..)| *of == key && set(name).is_some())
-        .map(|Field(_, name, french, english)| {
+        .filter(|IdleField(of, name, ..)| *of == key && set(name).is_some())
+        .map(|IdleField(_, name, french, english)| {
             said!("{name} n'a aucun effet\u{a0}: {french}", "{name} has no effect: {english}")
         })
         .collect();

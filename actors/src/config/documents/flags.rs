@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Problem;
-use super::coerce::{Fields, boolean};
+use super::FieldProblem;
+use super::coerce::{DocumentFields, boolean};
 
 /// The document. `None` leaves the choice to the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,8 +21,8 @@ impl RuntimeFlags {
     ///
     /// # Errors
     /// Everything that is wrong, each naming its field.
-    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: &Value) -> Result<Self, Vec<FieldProblem>> {
+        let mut fields = DocumentFields::of(value)?;
         let document = Self {
             disable_email_id_dedup: fields.read("disable_email_id_dedup", boolean),
             allow_custom_webhook_without_links: fields.read("allow_custom_webhook_without_links", boolean),

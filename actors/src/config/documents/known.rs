@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Key, Problem};
+use super::{FieldProblem, Key};
 use crate::kernel::said::{Said, said};
 
 /// What may stand at a place.
@@ -15,16 +15,16 @@ enum Shape {
     /// A value; what lies within it is not for this module.
     Value,
     /// An object with these names.
-    Object(Names),
+    Object(KnownNames),
     /// A list of such objects.
-    List(Names),
+    List(KnownNames),
 }
 
-type Names = &'static [(&'static str, Shape)];
+type KnownNames = &'static [(&'static str, Shape)];
 
 use Shape::{List, Object, Value as V};
 
-const POLLING: Names = &[
+const POLLING: KnownNames = &[
     ("active_days", V),
     ("active_start_hour", V),
     ("active_end_hour", V),
@@ -35,7 +35,7 @@ const POLLING: Names = &[
     ("enable_polling", V),
 ];
 
-const WEBHOOK: Names = &[
+const WEBHOOK: KnownNames = &[
     ("webhook_url", V),
     ("webhook_ssl_verify", V),
     ("webhook_sending_enabled", V),
@@ -57,7 +57,7 @@ const WEBHOOK: Names = &[
     ("webhook_fallback_on_415", V),
 ];
 
-const PREFERENCES: Names = &[
+const PREFERENCES: KnownNames = &[
     ("exclude_keywords", V),
     ("exclude_keywords_recadrage", V),
     ("exclude_keywords_autorepondeur", V),
@@ -78,26 +78,26 @@ const PREFERENCES: Names = &[
     ("subject_marks", V),
 ];
 
-const FLAGS: Names =
+const FLAGS: KnownNames =
     &[("disable_email_id_dedup", V), ("allow_custom_webhook_without_links", V), ("gmail_ingress_enabled", V)];
 
-const ROUTING: Names = &[("rules", List(RULE))];
+const ROUTING: KnownNames = &[("rules", List(RULE))];
 
-const RULE: Names =
+const RULE: KnownNames =
     &[("id", V), ("name", V), ("enabled", V), ("conditions", List(CONDITION)), ("actions", Object(ACTIONS))];
 
-const CONDITION: Names = &[("field", V), ("operator", V), ("value", V), ("case_sensitive", V)];
+const CONDITION: KnownNames = &[("field", V), ("operator", V), ("value", V), ("case_sensitive", V)];
 
-const ACTIONS: Names =
+const ACTIONS: KnownNames =
     &[("webhook_url", V), ("priority", V), ("stop_processing", V), ("ordering", V), ("body", V)];
 
-const DETECTORS: Names = &[("detectors", V)];
+const DETECTORS: KnownNames = &[("detectors", V)];
 
 // Each refuses unknown names itself: with one it would mean something else.
-const PROVIDERS: Names = &[("providers", V)];
+const PROVIDERS: KnownNames = &[("providers", V)];
 
 /// The names of a document; `None` = any: those of sign-in links are the links' own ids.
-const fn names(key: Key) -> Option<Names> {
+const fn names(key: Key) -> Option<KnownNames> {
     match key {
         Key::PollingConfig => Some(POLLING),
         Key::WebhookConfig => Some(WEBHOOK),
@@ -117,7 +117,7 @@ pub fn top_level() -> impl Iterator<Item = (Key, Vec<&'static str>)> {
 
 /// A name that is not known where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown {
+pub struct UnknownField {
     /// Where, such as `rules[0].actions.webhook_uri`; fit to be shown.
     pub field: String,
     /// The same without the numbers: two members of a list may change places.
@@ -128,10 +128,10 @@ pub struct Unknown {
     pub elsewhere: Option<Key>,
 }
 
-impl Unknown {
+impl UnknownField {
     /// That it is refused, for whoever writes it.
     #[must_use]
-    pub fn problem(&self) -> Problem {
+    pub fn problem(&self) -> FieldProblem {
         let message = match (self.elsewhere, self.nearest) {
             (Some(key), _) => {
                 said!("champ inconnu : il appartient à {key}", "no such field: it belongs to {key}")
@@ -144,7 +144,7 @@ impl Unknown {
             }
             (None, None) => said!("champ inconnu", "no such field"),
         };
-        Problem::new(self.field.clone(), message)
+        FieldProblem::new(self.field.clone(), message)
     }
 
     /// That it changes nothing, for whoever looks at the document.
@@ -171,17 +171,17 @@ impl Unknown {
 /// Every name of a document that is not known, in its order. What is no object where one should
 /// be is not looked into: it is refused for that.
 #[must_use]
-pub fn unknown(key: Key, document: &Value) -> Vec<Unknown> {
+pub fn unknown(key: Key, document: &Value) -> Vec<UnknownField> {
     let mut found = Vec::new();
     if let (Some(names), Value::Object(object)) = (names(key), document) {
-        walk(key, names, object, &Place::default(), &mut found);
+        walk(key, names, object, &NamePlace::default(), &mut found);
     }
     found
 }
 
 /// Those that `after` has and `before` had nowhere of the kind.
 #[must_use]
-pub fn added(key: Key, before: Option<&Value>, after: &Value) -> Vec<Unknown> {
+pub fn added(key: Key, before: Option<&Value>, after: &Value) -> Vec<UnknownField> {
     let mut found = unknown(key, after);
     if !found.is_empty()
         && let Some(before) = before
@@ -194,12 +194,12 @@ pub fn added(key: Key, before: Option<&Value>, after: &Value) -> Vec<Unknown> {
 
 /// Where a walk has come to, with and without the numbers of members.
 #[derive(Default)]
-struct Place {
+struct NamePlace {
     field: String,
     place: String,
 }
 
-impl Place {
+impl NamePlace {
     fn name(&self, name: &str) -> Self {
         let below = |path: &str, name: &str| {
             if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
@@ -212,11 +212,17 @@ impl Place {
     }
 }
 
-fn walk(key: Key, names: Names, object: &Map<String, Value>, at: &Place, found: &mut Vec<Unknown>) {
+fn walk(
+    key: Key,
+    names: KnownNames,
+    object: &Map<String, Value>,
+    at: &NamePlace,
+    found: &mut Vec<UnknownField>,
+) {
     for (name, value) in object.iter().filter(|(name, _)| !name.starts_with('_')) {
         let here = at.name(name);
         match (names.iter().find(|(known, _)| known == name), value) {
-            (None, _) => found.push(Unknown {
+            (None, _) => found.push(UnknownField {
                 nearest: nearest(name, names),
                 elsewhere: Key::ALL.into_iter().find(|other| *other != key && has(*other, name)),
                 field: here.field,
@@ -242,7 +248,7 @@ fn has(key: Key, name: &str) -> bool {
 /// Longest name that is compared, in characters; the work grows with its square.
 const LONGEST: usize = 64;
 
-fn nearest(name: &str, names: Names) -> Option<&'static str> {
+fn nearest(name: &str, names: KnownNames) -> Option<&'static str> {
     let written: String = name.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
     let (distance, near) = names
         .iter()

@@ -171,14 +171,14 @@ impl fmt::Display for Key {
 
 /// One thing that is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Problem {
+pub struct FieldProblem {
     /// The field, such as `retry_count`, or the rule, such as `rules[2]`.
     pub field: String,
     /// What is wrong; in French the reference's message where it has one.
     pub message: Said,
 }
 
-impl Problem {
+impl FieldProblem {
     /// `field` is wrong.
     #[must_use]
     pub fn new(field: impl Into<String>, message: Said) -> Self {
@@ -208,13 +208,13 @@ impl Problem {
 }
 
 /// Programs read English.
-impl Serialize for Problem {
+impl Serialize for FieldProblem {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for FieldProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.with(&self.message.english))
     }
@@ -233,13 +233,13 @@ pub fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_
 /// one judge. The service, `config check`, `config set` and `/config_api.php` ask it, and the
 /// PHP host agrees with it (`tests/golden/documents.json` is run against both).
 #[must_use]
-pub fn problems(key: Key, document: &Value, env: &EnvDefaults) -> Vec<Problem> {
-    Documents::default().put(key, Some(document), env).unwrap_or_else(|problems| problems)
+pub fn problems(key: Key, document: &Value, env: &EnvDefaults) -> Vec<FieldProblem> {
+    DocumentSet::default().put(key, Some(document), env).unwrap_or_else(|problems| problems)
 }
 
 /// The documents in force, typed. `None` = absent, which is not the same as empty.
 #[derive(Debug, Clone, Default)]
-pub struct Documents {
+pub struct DocumentSet {
     /// See [`PollingConfig`].
     pub polling: Option<PollingConfig>,
     /// See [`WebhookConfig`].
@@ -256,7 +256,7 @@ pub struct Documents {
     pub providers: Option<Arc<Providers>>,
 }
 
-impl Documents {
+impl DocumentSet {
     /// Puts a document in force; `None` removes it. Returns what is wrong with parts that
     /// disabled themselves.
     ///
@@ -267,7 +267,7 @@ impl Documents {
         key: Key,
         value: Option<&Value>,
         env: &EnvDefaults,
-    ) -> Result<Vec<Problem>, Vec<Problem>> {
+    ) -> Result<Vec<FieldProblem>, Vec<FieldProblem>> {
         match key {
             Key::PollingConfig => self.polling = value.map(PollingConfig::parse).transpose()?,
             Key::WebhookConfig => {
@@ -290,7 +290,7 @@ impl Documents {
             Key::Providers => self.providers = value.map(providers::parse).transpose()?,
             Key::MagicLinkTokens => {
                 if let Some(value) = value {
-                    coerce::Fields::of(value)?;
+                    coerce::DocumentFields::of(value)?;
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::polling::{read_days, senders};
 
 /// How a field is written.
 #[derive(Clone, Copy)]
-enum Form {
+enum NormalForm {
     Switch,
     Whole,
     Days,
@@ -18,28 +18,28 @@ enum Form {
 }
 
 /// The fields that have one form, with their document.
-const FORMS: [(Key, &str, Form); 21] = [
-    (Key::PollingConfig, "active_days", Form::Days),
-    (Key::PollingConfig, "active_start_hour", Form::Whole),
-    (Key::PollingConfig, "active_end_hour", Form::Whole),
-    (Key::PollingConfig, "enable_subject_group_dedup", Form::Switch),
-    (Key::PollingConfig, "sender_of_interest_for_polling", Form::Addresses),
-    (Key::PollingConfig, "enable_polling", Form::Switch),
-    (Key::WebhookConfig, "webhook_ssl_verify", Form::Switch),
-    (Key::WebhookConfig, "webhook_sending_enabled", Form::Switch),
-    (Key::WebhookConfig, "absence_pause_enabled", Form::Switch),
-    (Key::ProcessingPrefs, "require_attachments", Form::Switch),
-    (Key::ProcessingPrefs, "notify_on_failure", Form::Switch),
-    (Key::ProcessingPrefs, "mirror_media_to_custom", Form::Switch),
-    (Key::ProcessingPrefs, "max_email_size_mb", Form::Whole),
-    (Key::ProcessingPrefs, "retry_count", Form::Whole),
-    (Key::ProcessingPrefs, "retry_delay_sec", Form::Whole),
-    (Key::ProcessingPrefs, "webhook_timeout_sec", Form::Whole),
-    (Key::ProcessingPrefs, "rate_limit_per_hour", Form::Whole),
-    (Key::RuntimeFlags, "disable_email_id_dedup", Form::Switch),
-    (Key::RuntimeFlags, "allow_custom_webhook_without_links", Form::Switch),
-    (Key::RuntimeFlags, "gmail_ingress_enabled", Form::Switch),
-    (Key::WebhookConfig, "webhook_fallback_on_415", Form::Switch),
+const FORMS: [(Key, &str, NormalForm); 21] = [
+    (Key::PollingConfig, "active_days", NormalForm::Days),
+    (Key::PollingConfig, "active_start_hour", NormalForm::Whole),
+    (Key::PollingConfig, "active_end_hour", NormalForm::Whole),
+    (Key::PollingConfig, "enable_subject_group_dedup", NormalForm::Switch),
+    (Key::PollingConfig, "sender_of_interest_for_polling", NormalForm::Addresses),
+    (Key::PollingConfig, "enable_polling", NormalForm::Switch),
+    (Key::WebhookConfig, "webhook_ssl_verify", NormalForm::Switch),
+    (Key::WebhookConfig, "webhook_sending_enabled", NormalForm::Switch),
+    (Key::WebhookConfig, "absence_pause_enabled", NormalForm::Switch),
+    (Key::ProcessingPrefs, "require_attachments", NormalForm::Switch),
+    (Key::ProcessingPrefs, "notify_on_failure", NormalForm::Switch),
+    (Key::ProcessingPrefs, "mirror_media_to_custom", NormalForm::Switch),
+    (Key::ProcessingPrefs, "max_email_size_mb", NormalForm::Whole),
+    (Key::ProcessingPrefs, "retry_count", NormalForm::Whole),
+    (Key::ProcessingPrefs, "retry_delay_sec", NormalForm::Whole),
+    (Key::ProcessingPrefs, "webhook_timeout_sec", NormalForm::Whole),
+    (Key::ProcessingPrefs, "rate_limit_per_hour", NormalForm::Whole),
+    (Key::RuntimeFlags, "disable_email_id_dedup", NormalForm::Switch),
+    (Key::RuntimeFlags, "allow_custom_webhook_without_links", NormalForm::Switch),
+    (Key::RuntimeFlags, "gmail_ingress_enabled", NormalForm::Switch),
+    (Key::WebhookConfig, "webhook_fallback_on_415", NormalForm::Switch),
 ];
 
 /// Brings the fields of a document that `written` names into their form. What cannot be read is
@@ -54,13 +54,15 @@ pub fn normalise(key: Key, document: &mut Map<String, Value>, written: impl Fn(&
     }
 }
 
-fn normal(form: Form, value: &Value) -> Option<Value> {
+fn normal(form: NormalForm, value: &Value) -> Option<Value> {
     match (form, value) {
         // The empty text is off to everybody.
-        (Form::Switch, Value::String(text)) if !text.is_empty() => word(value).ok().map(Value::from),
-        (Form::Whole, Value::String(text)) => python_int(text).map(Value::from),
-        (Form::Days, Value::String(_) | Value::Array(_)) => read_days(value).ok().map(|days| json!(days)),
-        (Form::Addresses, Value::String(_) | Value::Array(_)) => {
+        (NormalForm::Switch, Value::String(text)) if !text.is_empty() => word(value).ok().map(Value::from),
+        (NormalForm::Whole, Value::String(text)) => python_int(text).map(Value::from),
+        (NormalForm::Days, Value::String(_) | Value::Array(_)) => {
+            read_days(value).ok().map(|days| json!(days))
+        }
+        (NormalForm::Addresses, Value::String(_) | Value::Array(_)) => {
             senders(value).ok().map(|senders| json!(senders))
         }
         _ => None,
@@ -70,7 +72,7 @@ fn normal(form: Form, value: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::documents::Documents;
+    use crate::config::documents::DocumentSet;
 
     #[test]
     fn written_values_get_the_form_that_all_read_alike() {
@@ -108,15 +110,15 @@ mod tests {
         let env = crate::config::policy::EnvDefaults::default();
         for (key, name, form) in FORMS {
             let texts: &[&str] = match form {
-                Form::Switch if name == "enable_polling" => &[],
-                Form::Switch => &["false", "0", "no", "Off", " "],
-                Form::Days => &["5,6"],
-                Form::Whole | Form::Addresses => &[],
+                NormalForm::Switch if name == "enable_polling" => &[],
+                NormalForm::Switch => &["false", "0", "no", "Off", " "],
+                NormalForm::Days => &["5,6"],
+                NormalForm::Whole | NormalForm::Addresses => &[],
             };
             // Not read here.
             let is_read = name != "webhook_fallback_on_415";
             for text in texts.iter().filter(|_| is_read) {
-                let put = Documents::default().put(key, Some(&json!({name: text})), &env);
+                let put = DocumentSet::default().put(key, Some(&json!({name: text})), &env);
                 assert!(put.is_err(), "{key}.{name} = {text:?}");
             }
         }

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::Problem;
-use super::coerce::{Fields, boolean, integer, list_or_csv, word};
+use super::FieldProblem;
+use super::coerce::{DocumentFields, boolean, integer, list_or_csv, word};
 use super::time::parse_date;
 use crate::kernel::said::{Said, said};
 
@@ -32,8 +32,8 @@ impl PollingConfig {
     ///
     /// # Errors
     /// Everything that is wrong, each naming its field.
-    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: &Value) -> Result<Self, Vec<FieldProblem>> {
+        let mut fields = DocumentFields::of(value)?;
         let document = Self {
             active_days: fields.read("active_days", days).unwrap_or_default(),
             active_start_hour: fields.read("active_start_hour", |v| hour(v, "active_start_hour", 23)),
@@ -127,7 +127,7 @@ pub fn is_address(text: &str) -> bool {
     clean(local) && clean(domain) && dotted
 }
 
-fn vacation(fields: &mut Fields<'_>) -> Option<(NaiveDate, NaiveDate)> {
+fn vacation(fields: &mut DocumentFields<'_>) -> Option<(NaiveDate, NaiveDate)> {
     let mut day = |name: &str| fields.read(name, |value| date(value, name)).flatten();
     let (start, end) = (day("vacation_start"), day("vacation_end"));
     let (start, end) = (start?, end?);

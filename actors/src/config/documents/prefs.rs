@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Problem;
-use super::coerce::{Fields, boolean, integer, words};
+use super::FieldProblem;
+use super::coerce::{DocumentFields, boolean, integer, words};
 use crate::kernel::said::{Said, said};
 use crate::mail::authentication::{Mode, SenderAuthentication};
 use crate::mail::policy::Priority;
@@ -79,9 +79,9 @@ impl ProcessingPrefs {
     ///
     /// # Errors
     /// Everything that is wrong, each naming its field.
-    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
+    pub fn parse(value: &Value) -> Result<Self, Vec<FieldProblem>> {
         let default = Self::default();
-        let mut fields = Fields::of(value)?;
+        let mut fields = DocumentFields::of(value)?;
         let mut keywords = |name: &str| keywords(&mut fields, name);
         let exclude_keywords = keywords("exclude_keywords").unwrap_or_default();
         let exclude_keywords_recadrage = keywords("exclude_keywords_recadrage").unwrap_or_default();
@@ -122,13 +122,13 @@ impl ProcessingPrefs {
 }
 
 /// A list of words; `None` when the field is absent.
-fn keywords(fields: &mut Fields<'_>, name: &str) -> Option<Vec<String>> {
+fn keywords(fields: &mut DocumentFields<'_>, name: &str) -> Option<Vec<String>> {
     let message = said!("{name} doit être une liste de chaînes", "{name} must be a list of texts");
     fields.read(name, |value| words(value, &message))
 }
 
 /// Asked of nobody in particular, it would stop every mail: a host has to be named.
-fn authentication(fields: &mut Fields<'_>, trusted: &[String]) -> SenderAuthentication {
+fn authentication(fields: &mut DocumentFields<'_>, trusted: &[String]) -> SenderAuthentication {
     let mode = fields.read("sender_authentication", |value| match value.as_str() {
         Some("off") => Ok(Mode::Off),
         Some("warn") => Ok(Mode::Warn),

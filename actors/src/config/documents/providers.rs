@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Problem;
-use super::coerce::Fields;
+use super::FieldProblem;
+use super::coerce::DocumentFields;
 use crate::mail::providers::{self, Providers};
 
 /// Reads the document. Absent, the built-in providers are in force; an empty list is none.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
-pub fn parse(value: &Value) -> Result<Arc<Providers>, Vec<Problem>> {
-    Fields::of(value)?;
+pub fn parse(value: &Value) -> Result<Arc<Providers>, Vec<FieldProblem>> {
+    DocumentFields::of(value)?;
     match providers::providers(value) {
         Ok(read) => Ok(Arc::new(read)),
-        Err(flaw) => Err(vec![Problem::new(flaw.field, flaw.message)]),
+        Err(flaw) => Err(vec![FieldProblem::new(flaw.field, flaw.message)]),
     }
 }

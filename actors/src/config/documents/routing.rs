@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Problem;
+use super::FieldProblem;
 use super::coerce::no_object;
 use crate::config::policy::EnvDefaults;
 use crate::config::rules;
@@ -16,7 +16,7 @@ pub struct RoutingRules {
     /// The usable rules that are switched on, in order, compiled.
     pub rules: Vec<Rule>,
     /// What is wrong with the others; the field names the rule.
-    pub disabled: Vec<Problem>,
+    pub disabled: Vec<FieldProblem>,
 }
 
 impl RoutingRules {
@@ -24,15 +24,15 @@ impl RoutingRules {
     ///
     /// # Errors
     /// When there is no list of rules at all. A bad rule is no error: it is in `disabled`.
-    pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<Problem>> {
+    pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<FieldProblem>> {
         let Value::Object(object) = value else {
-            return Err(vec![Problem::new("document", no_object(value))]);
+            return Err(vec![FieldProblem::new("document", no_object(value))]);
         };
         let list = match object.get("rules") {
             None | Some(Value::Null) => return Ok(Self::default()),
             Some(Value::Array(list)) => list,
             Some(_) => {
-                return Err(vec![Problem::new(
+                return Err(vec![FieldProblem::new(
                     "rules",
                     said!("rules doit être une liste.", "rules must be a list."),
                 )]);

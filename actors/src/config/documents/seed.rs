@@ -11,13 +11,13 @@
 use chrono::Weekday;
 use serde_json::{Map, Value};
 
-use super::coerce::{Fields, boolean, integer, kind_of};
+use super::coerce::{DocumentFields, boolean, integer, kind_of};
 use super::webhook::WebhookConfig;
 use crate::kernel::said::{Said, said};
 
 /// Adds what these fields say to a document.
-pub(super) fn fill(document: &mut WebhookConfig, fields: &mut Fields<'_>) {
-    let has = |fields: &Fields<'_>, name: &str| fields.raw(name).is_some();
+pub(super) fn fill(document: &mut WebhookConfig, fields: &mut DocumentFields<'_>) {
+    let has = |fields: &DocumentFields<'_>, name: &str| fields.raw(name).is_some();
     if !has(fields, "webhook_sending_enabled")
         && let Some(on) = fields.read("webhook_enabled", boolean)
     {

@@ -96,12 +96,12 @@ fn every_field_is_checked_and_named() {
     ];
     for (key, field, value, message) in bad {
         let document = json!({ field: value, "unknown": {"kept": true} });
-        let problems = Documents::default().put(key, Some(&document), &env()).unwrap_err();
+        let problems = DocumentSet::default().put(key, Some(&document), &env()).unwrap_err();
         assert_eq!(problems.len(), 1, "{key} {document}: {problems:?}");
         assert!(problems[0].in_french().starts_with(message), "{key} {document}: {}", problems[0]);
     }
     for key in Key::ALL {
-        let problems = Documents::default().put(key, Some(&json!([])), &env()).unwrap_err();
+        let problems = DocumentSet::default().put(key, Some(&json!([])), &env()).unwrap_err();
         assert!(problems[0].in_french().starts_with("document: un objet JSON est attendu"), "{key}");
     }
 }
@@ -114,8 +114,8 @@ fn the_table_of_documents_is_judged_as_it_says() {
     for case in table {
         let key = Key::named(case["key"].as_str().unwrap()).unwrap();
         let mut problems = super::problems(key, &case["document"], &env());
-        problems.extend(known::unknown(key, &case["document"]).iter().map(known::Unknown::problem));
-        let found = problems.first().map(Problem::in_french);
+        problems.extend(known::unknown(key, &case["document"]).iter().map(known::UnknownField::problem));
+        let found = problems.first().map(FieldProblem::in_french);
         match case["field"].as_str() {
             None => assert_eq!(found, None, "{case}: {problems:?}"),
             Some(field) => {
@@ -128,13 +128,13 @@ fn the_table_of_documents_is_judged_as_it_says() {
 #[test]
 fn all_problems_are_reported_at_once() {
     let document = json!({"retry_count": 99, "webhook_timeout_sec": 0, "sender_priority": 1});
-    let problems = Documents::default().put(Key::ProcessingPrefs, Some(&document), &env()).unwrap_err();
+    let problems = DocumentSet::default().put(Key::ProcessingPrefs, Some(&document), &env()).unwrap_err();
     assert_eq!(problems.len(), 3, "{problems:?}");
 }
 
 #[test]
 fn polling_config_as_the_reference_writes_it_and_as_people_do() {
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     let written = json!({
         "active_days": ["4", 0, 0], "active_start_hour": "8", "active_end_hour": 24.0,
         "enable_subject_group_dedup": 1, "sender_of_interest_for_polling": " A@B.fr, c@d.org ,a@b.fr",
@@ -163,7 +163,7 @@ fn polling_config_as_the_reference_writes_it_and_as_people_do() {
     assert_eq!(problems[0].in_french(), "vacation_start doit être <= vacation_end.");
 }
 
-fn policy_of(documents: &Documents) -> crate::mail::policy::Policy {
+fn policy_of(documents: &DocumentSet) -> crate::mail::policy::Policy {
     crate::config::policy::build(documents, &env(), 1)
 }
 
@@ -171,7 +171,7 @@ fn policy_of(documents: &Documents) -> crate::mail::policy::Policy {
 fn the_window_is_completed_from_the_environment_and_never_always_shut() {
     let env = EnvDefaults { time_start: "09h00".to_owned(), time_end: "18h00".to_owned(), ..env() };
     let window = |document: Value| {
-        let mut documents = Documents::default();
+        let mut documents = DocumentSet::default();
         documents.put(Key::WebhookConfig, Some(&document), &env).map(|_| {
             let window = crate::config::policy::build(&documents, &env, 1).window.unwrap();
             (window.start_text, window.end_text)
@@ -191,18 +191,18 @@ fn the_window_is_completed_from_the_environment_and_never_always_shut() {
     ] {
         assert!(window(equal).unwrap_err()[0].message.french.contains("identiques"));
     }
-    assert!(policy_of(&Documents::default()).window.is_none());
+    assert!(policy_of(&DocumentSet::default()).window.is_none());
 }
 
 #[test]
 fn webhook_config_and_flags_act() {
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     let env = EnvDefaults {
         webhook_url: "https://env.example/x".to_owned(),
         egress_allow: vec!["127.0.0.0/8".parse().unwrap()],
         ..env()
     };
-    let build = |documents: &Documents| crate::config::policy::build(documents, &env, 7);
+    let build = |documents: &DocumentSet| crate::config::policy::build(documents, &env, 7);
     assert_eq!(build(&documents).default_target.url, "https://env.example/x");
     let webhook = json!({
         "webhook_url": "http://127.0.0.1:9/x", "webhook_ssl_verify": false, "webhook_sending_enabled": null,
@@ -229,7 +229,7 @@ fn webhook_config_and_flags_act() {
 
 #[test]
 fn prefs_act_and_absent_is_not_zero() {
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     let absent = policy_of(&documents);
     assert_eq!((absent.rate_limit_per_hour, absent.retry.retries), (0, None));
     assert_eq!(absent.retry.base.as_secs(), 2);
@@ -335,7 +335,7 @@ proptest! {
         good in any_document(),
         next in prop_oneof![any_json(), any_document()],
     ) {
-        let mut documents = Documents::default();
+        let mut documents = DocumentSet::default();
         drop(documents.put(key, Some(&good), &env()));
         let before = format!("{documents:?}");
         let refused = documents.put(key, Some(&next), &env());
@@ -360,11 +360,11 @@ proptest! {
 
 #[test]
 fn absent_detectors_are_the_built_in_ones_and_an_empty_list_is_none() {
-    let ids = |documents: &Documents| {
+    let ids = |documents: &DocumentSet| {
         let policy = policy_of(documents);
         policy.detectors.into_iter().map(|detector| detector.id).collect::<Vec<_>>().join(" ")
     };
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     assert_eq!(ids(&documents), "recadrage desabo");
     documents.put(Key::Detectors, Some(&json!({"detectors": []})), &env()).unwrap();
     assert_eq!(ids(&documents), "");
@@ -388,7 +388,7 @@ fn one_bad_detector_disables_itself_only() {
     let mut off = good("off");
     off["enabled"] = json!(false);
     let document = json!({"detectors": [good("a"), bad, good("a"), off, good("b"), 5]});
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     let disabled = documents.put(Key::Detectors, Some(&document), &env()).unwrap();
     let fields: Vec<&str> = disabled.iter().map(|problem| problem.field.as_str()).collect();
     assert_eq!(fields, ["detectors[1].conditions.operator", "detectors[2].id", "detectors[5]"]);
@@ -402,7 +402,7 @@ fn each_target_is_given_as_much_of_the_text_as_its_document_says() {
                <p>rich https://www.dropbox.com/s/a</p>";
     let now = "2026-02-03T09:00:00Z".parse().unwrap();
     let contents = |default: Value, rule: Value| -> Vec<String> {
-        let mut documents = Documents::default();
+        let mut documents = DocumentSet::default();
         let webhook = json!({"webhook_url": "https://hook.example.com/default", "webhook_body": default});
         documents.put(Key::WebhookConfig, Some(&webhook), &env()).unwrap();
         let actions = json!({"webhook_url": "https://hook.example.com/rule", "body": rule});
@@ -426,7 +426,7 @@ fn preferences_about_single_mails_act() {
     use crate::mail::policy::Priority;
     let words =
         |written: &[&str]| Keywords::new(&written.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     let quiet = policy_of(&documents).prefs;
     assert!(!quiet.filters.has_keywords() && !quiet.filters.require_attachments);
     assert!(quiet.subject_groups.is_none() && quiet.notify().is_none() && quiet.remarks().is_empty());
@@ -469,7 +469,7 @@ fn the_document_has_the_last_word_about_subject_groups() {
         (json!({"enable_subject_group_dedup": "yes"}), false, true),
     ] {
         let env = EnvDefaults { subject_group_dedup: by_env, subject_group_ttl: ttl, ..env() };
-        let mut documents = Documents::default();
+        let mut documents = DocumentSet::default();
         documents.put(Key::PollingConfig, Some(&document), &env).unwrap();
         let groups = crate::config::policy::build(&documents, &env, 1).prefs.subject_groups;
         assert_eq!(groups.map(|rule| rule.ttl), expected.then_some(ttl), "{document}");

@@ -3,8 +3,8 @@
 use chrono::Weekday;
 use serde_json::Value;
 
-use super::Problem;
-use super::coerce::{Fields, boolean, text};
+use super::FieldProblem;
+use super::coerce::{DocumentFields, boolean, text};
 use super::seed;
 use super::time::bad_time;
 use crate::config::policy::EnvDefaults;
@@ -68,8 +68,8 @@ impl WebhookConfig {
     ///
     /// # Errors
     /// Everything that is wrong, each naming its field.
-    pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<Problem>> {
-        let mut fields = Fields::of(value)?;
+    pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<FieldProblem>> {
+        let mut fields = DocumentFields::of(value)?;
         let mut document = Self {
             webhook_url: fields.read("webhook_url", |v| target_url(v, env)).flatten(),
             delivery_mode: fields.read("webhook_delivery_mode", delivery_mode).flatten(),

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::store::Written;
 use crate::config::store::file::FileStore;
+use crate::config::store::{Revision, WriteReceipt};
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::readmodel;
 
@@ -42,7 +42,7 @@ impl Desk {
         serde_json::from_str(&self.text(key).unwrap()).unwrap()
     }
 
-    async fn merge(&self, fields: Value) -> Result<Saved, EditError> {
+    async fn merge(&self, fields: Value) -> Result<SavedEdit, EditError> {
         self.editor.apply(&merge(fields)).await
     }
 
@@ -58,7 +58,7 @@ fn merge(fields: Value) -> Edit {
     Edit::merge(KEY, fields.into_iter().map(|(name, value)| (name, Some(value))), "test").allowing_unknown()
 }
 
-fn invalid(outcome: Result<Saved, EditError>) -> Vec<String> {
+fn invalid(outcome: Result<SavedEdit, EditError>) -> Vec<String> {
     match outcome {
         Err(EditError::Invalid(problems)) => problems.into_iter().map(|problem| problem.field).collect(),
         other => panic!("{other:?}"),
@@ -129,7 +129,7 @@ async fn everything_that_is_wrong_is_named_and_nothing_is_changed() {
     assert_eq!(invalid(desk.merge(masked).await), ["webhook_url"]);
     let list = Edit::replace(KEY, json!([1]), "test");
     assert_eq!(invalid(desk.editor.apply(&list).await), ["document"]);
-    let large = json!({"x": "y".repeat(LARGEST)});
+    let large = json!({"x": "y".repeat(MAX_DOCUMENT_BYTES)});
     assert_eq!(invalid(desk.merge(large).await), ["document"]);
     assert_eq!(desk.text(KEY).as_deref(), Some(before));
     assert!(desk.history(KEY).await.is_empty());
@@ -272,7 +272,7 @@ async fn a_field_that_somebody_else_changed_is_a_conflict_and_another_is_not() {
     let desk = Desk::new();
     let first = desk.merge(json!({"a": 1, "b": 1})).await.unwrap();
     desk.merge(json!({"a": 2})).await.unwrap();
-    for seen in [Seen::Version(1), Seen::Stamp(first.stamp)] {
+    for seen in [BasedOn::Version(1), BasedOn::Revision(first.revision)] {
         let edit = merge(json!({"a": 3})).expecting(Some(seen.clone()));
         let Err(EditError::Conflict(conflict)) = desk.editor.apply(&edit).await else { panic!("{seen:?}") };
         assert_eq!(conflict.fields, ["a"]);
@@ -290,14 +290,14 @@ async fn a_field_that_somebody_else_changed_is_a_conflict_and_another_is_not() {
         desk.merge(json!({"b": 1})).await.unwrap();
     }
     assert_eq!(desk.document(KEY)["a"], 2);
-    let new = merge(json!({"z": 1})).expecting(Some(Seen::Absent));
+    let new = merge(json!({"z": 1})).expecting(Some(BasedOn::Absent));
     desk.editor.apply(&new).await.unwrap();
-    let absent = Edit::replace(KEY, json!({}), "t").expecting(Some(Seen::Absent));
+    let absent = Edit::replace(KEY, json!({}), "t").expecting(Some(BasedOn::Absent));
     assert!(matches!(desk.editor.apply(&absent).await, Err(EditError::Conflict(_))));
-    let unknown = merge(json!({"a": 3})).expecting(Some(Seen::Version(99)));
+    let unknown = merge(json!({"a": 3})).expecting(Some(BasedOn::Version(99)));
     assert!(matches!(desk.editor.apply(&unknown).await, Err(EditError::Unknown(why)) if why.contains("99")));
     // A version that nobody knows: only what is surely not lost is changed.
-    let lost = merge(json!({"a": 3})).expecting(Some(Seen::Stamp(Stamp("?".into()))));
+    let lost = merge(json!({"a": 3})).expecting(Some(BasedOn::Revision(Revision("?".into()))));
     assert!(matches!(desk.editor.apply(&lost).await, Err(EditError::Conflict(_))));
 }
 
@@ -309,7 +309,7 @@ impl DocumentStore for Slow {
     fn name(&self) -> &'static str {
         "slow"
     }
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         let read = self.0.read(key).await;
         tokio::task::yield_now().await;
         read
@@ -317,7 +317,7 @@ impl DocumentStore for Slow {
     async fn changed(&self) {
         self.0.changed().await;
     }
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         let written = self.0.write(change).await;
         if matches!(written, Err(StoreError::Conflict(_))) {
             self.1.fetch_add(1, Ordering::SeqCst);
@@ -356,10 +356,10 @@ async fn eight_clients_at_once_lose_nothing() {
     assert!(slow.1.load(Ordering::SeqCst) > 0, "they did not meet");
 
     // The same field: exactly one of those who have seen the same version gets through.
-    let seen = editor.apply(&merge(json!({"same": 0}))).await.unwrap().stamp;
+    let seen = editor.apply(&merge(json!({"same": 0}))).await.unwrap().revision;
     let clients: Vec<_> = (1..=CLIENTS)
         .map(|client| {
-            let (editor, seen) = (editor.clone(), Seen::Stamp(seen.clone()));
+            let (editor, seen) = (editor.clone(), BasedOn::Revision(seen.clone()));
             tokio::spawn(async move {
                 let edit = merge(json!({"same": client})).expecting(Some(seen));
                 editor.apply(&edit).await

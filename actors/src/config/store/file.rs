@@ -16,21 +16,21 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::metrics::timed;
-use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
+use super::{DocumentChange, DocumentStore, Precondition, Revision, StoreError, StoreReading, WriteReceipt};
 use crate::config::documents::Key;
 use crate::kernel::files::{self, PRIVATE, folder_of};
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Larger documents, in bytes, are refused: something else lies there. In Redis, too.
-pub(super) const LARGEST: u64 = 8 * 1024 * 1024;
+pub(super) const MAX_STORED_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How long somebody else may have a file locked: two answers of the slowest store.
-const LOCKED_FOR: Duration = Duration::from_secs(20);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Between two looks at a lock.
-const LOCK_AGAIN: Duration = Duration::from_millis(5);
+const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// See the module page.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl FileStore {
         path_of(key, &self.dir, &self.magic_links)
     }
 
-    fn read_now(&self, key: Key) -> Result<Read, StoreError> {
+    fn read_now(&self, key: Key) -> Result<StoreReading, StoreError> {
         let path = self.path(key);
         // Before the content: a write in between shows as a difference later.
         self.seen
@@ -85,8 +85,8 @@ impl FileStore {
             .entry(key)
             .or_insert_with(|| fingerprint(&path));
         read_text(&path).map(|text| match text {
-            None => Read::Absent,
-            Some(text) => Read::Found { stamp: Stamp::of(&text), text },
+            None => StoreReading::Absent,
+            Some(text) => StoreReading::Found { revision: Revision::of(&text), text },
         })
     }
 
@@ -125,7 +125,7 @@ pub(super) fn fingerprint(path: &Path) -> Option<Fingerprint> {
 pub(super) fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     let unreadable = |why: String| StoreError::Unreadable { what: path.display().to_string(), why };
     match fs::metadata(path) {
-        Ok(metadata) if metadata.len() > LARGEST => {
+        Ok(metadata) if metadata.len() > MAX_STORED_BYTES => {
             return Err(unreadable(format!("{} bytes are more than a document has", metadata.len())));
         }
         Ok(_) => {}
@@ -142,8 +142,8 @@ pub(super) fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
 /// What grows while it is read, or is no file at all, ends at the same length.
 fn read_at_most(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    fs::File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
+    fs::File::open(path)?.take(MAX_STORED_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_STORED_BYTES {
         return Err(io::Error::other("it is longer than a document is"));
     }
     Ok(text)
@@ -164,10 +164,10 @@ pub(super) async fn locked(file: File) -> io::Result<File> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) if began.elapsed() > LOCKED_FOR => {
+            Err(TryLockError::WouldBlock) if began.elapsed() > LOCK_TIMEOUT => {
                 return Err(io::Error::other("another process has it locked for too long"));
             }
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_AGAIN).await,
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_POLL_INTERVAL).await,
         }
     }
 }
@@ -184,17 +184,17 @@ impl DocumentStore for FileStore {
         "file"
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         timed(self.name(), "read", async { self.read_now(key) }).await
     }
 
     async fn changed(&self) {
         while !self.differs() {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         let key = change.key;
         let path = self.path(key);
         let unwritable = |why: String| StoreError::Unwritable { what: path.display().to_string(), why };
@@ -202,16 +202,16 @@ impl DocumentStore for FileStore {
             serde_json::to_string_pretty(&change.value).map_err(|error| unwritable(error.to_string()))?;
         let _writing = alone(&path).await.map_err(|error| unwritable(error.to_string()))?;
         let as_believed = match (read_text(&path)?, &change.expected) {
-            (None, Expect::Absent) => true,
-            (Some(present), Expect::Stamp(believed)) => Stamp::of(&present) == *believed,
-            (None, Expect::Stamp(_)) | (Some(_), Expect::Absent) => false,
+            (None, Precondition::Absent) => true,
+            (Some(present), Precondition::Revision(believed)) => Revision::of(&present) == *believed,
+            (None, Precondition::Revision(_)) | (Some(_), Precondition::Absent) => false,
         };
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
         let written = timed(self.name(), "write", async { replace(&path, &text) }).await;
         written.map_err(|error| unwritable(error.to_string()))?;
-        Ok(Written { stamp: Stamp::of(&text), stored_in: self.name(), degraded: None })
+        Ok(WriteReceipt { revision: Revision::of(&text), stored_in: self.name(), degraded: None })
     }
 
     async fn remove(&self, key: Key, _origin: &str) -> Result<bool, StoreError> {
@@ -238,24 +238,24 @@ mod tests {
 
     use super::*;
 
-    async fn write(store: &FileStore, value: Value, expected: Expect) -> Result<Stamp, StoreError> {
-        let change = Change { key: Key::WebhookConfig, value, expected, origin: "api".to_owned() };
-        store.write(&change).await.map(|written| written.stamp)
+    async fn write(store: &FileStore, value: Value, expected: Precondition) -> Result<Revision, StoreError> {
+        let change = DocumentChange { key: Key::WebhookConfig, value, expected, origin: "api".to_owned() };
+        store.write(&change).await.map(|written| written.revision)
     }
 
     #[tokio::test]
     async fn reads_what_was_written_and_refuses_a_stale_write() {
         let dir = tempfile::tempdir().unwrap();
         let store = FileStore::new(dir.path().join("sub"), None);
-        assert_eq!(store.read(Key::WebhookConfig).await, Ok(Read::Absent));
-        let first = write(&store, json!({"é": 1}), Expect::Absent).await.unwrap();
-        let Read::Found { text, stamp } = store.read(Key::WebhookConfig).await.unwrap() else {
+        assert_eq!(store.read(Key::WebhookConfig).await, Ok(StoreReading::Absent));
+        let first = write(&store, json!({"é": 1}), Precondition::Absent).await.unwrap();
+        let StoreReading::Found { text, revision } = store.read(Key::WebhookConfig).await.unwrap() else {
             panic!("absent")
         };
-        assert_eq!((serde_json::from_str::<Value>(&text).unwrap(), &stamp), (json!({"é": 1}), &first));
-        let second = write(&store, json!({"é": 2}), Expect::Stamp(first.clone())).await.unwrap();
+        assert_eq!((serde_json::from_str::<Value>(&text).unwrap(), &revision), (json!({"é": 1}), &first));
+        let second = write(&store, json!({"é": 2}), Precondition::Revision(first.clone())).await.unwrap();
         assert_ne!(first, second);
-        for stale in [Expect::Absent, Expect::Stamp(first)] {
+        for stale in [Precondition::Absent, Precondition::Revision(first)] {
             let refused = write(&store, json!({"é": 3}), stale).await;
             assert_eq!(refused, Err(StoreError::Conflict(Key::WebhookConfig)));
         }

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::metrics::{cached, timed};
-use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
+use super::{DocumentChange, DocumentStore, Precondition, Revision, StoreError, StoreReading, WriteReceipt};
 use crate::config::documents::Key;
 use crate::egress::{Answer, GuardedClient};
 
@@ -32,7 +32,7 @@ const READ_WITHIN: Duration = Duration::from_secs(6);
 /// A write likewise.
 const WRITE_WITHIN: Duration = Duration::from_secs(8);
 /// How old an answer may be, good or bad: the readers' timer must not wear the host out.
-const FRESH: Duration = Duration::from_secs(10);
+const CACHE_TTL: Duration = Duration::from_secs(10);
 /// More of an answer is not read, in bytes: a document has at most 1 MiB, indented more,
 /// and comes twice.
 const ANSWER_CAP: usize = 16 * 1024 * 1024;
@@ -66,22 +66,22 @@ impl PhpSettings {
 }
 
 /// What the host holds, and what it calls that version.
-struct Seen {
-    read: Read,
+struct HostAnswer {
+    read: StoreReading,
     /// `None` = it does not tell versions apart.
     tag: Option<HeaderValue>,
 }
 
 /// What became of a document that was sent.
-enum Sent {
+enum SendOutcome {
     /// Which version it is now; `None` = the host does not say.
-    Taken(Option<Stamp>),
+    Taken(Option<Revision>),
     /// Somebody else was faster.
     Refused,
 }
 
 /// An answer, and when it came.
-type Known = (Instant, Result<Read, StoreError>);
+type RememberedAnswer = (Instant, Result<StoreReading, StoreError>);
 
 /// See the module page.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub struct PhpStore {
     settings: PhpSettings,
     http: GuardedClient,
     /// The last answers.
-    known: Mutex<HashMap<Key, Known>>,
+    known: Mutex<HashMap<Key, RememberedAnswer>>,
 }
 
 /// An answer of either generation of servers.
@@ -127,12 +127,14 @@ impl PhpStore {
     }
 
     /// Those of a write to a host that answered `seen` a moment ago.
-    fn headers_to_write(&self, seen: &Seen) -> HeaderMap {
+    fn headers_to_write(&self, seen: &HostAnswer) -> HeaderMap {
         let mut headers = self.headers();
         match (&seen.tag, &seen.read) {
             (Some(tag), _) => drop(headers.insert(IF_MATCH, tag.clone())),
-            (None, Read::Absent) => drop(headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"))),
-            (None, Read::Found { .. }) => {}
+            (None, StoreReading::Absent) => {
+                drop(headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*")))
+            }
+            (None, StoreReading::Found { .. }) => {}
         }
         headers
     }
@@ -142,14 +144,14 @@ impl PhpStore {
         format!("{key} of {}", self.settings.host())
     }
 
-    async fn ask(&self, key: Key) -> Result<Seen, StoreError> {
+    async fn ask(&self, key: Key) -> Result<HostAnswer, StoreError> {
         let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
         let asked = async {
             let answer = self.http.get(&url, self.headers(), READ_WITHIN, ANSWER_CAP).await;
             let answer = answer.map_err(|error| error.to_string())?;
-            Ok(Seen { read: document(&answer)?, tag: tag(&answer.headers) })
+            Ok(HostAnswer { read: document(&answer)?, tag: tag(&answer.headers) })
         };
         let seen = timed(self.name(), "read", asked).await.map_err(unreadable);
         self.know(key, seen.as_ref().map(|seen| seen.read.clone()).map_err(Clone::clone));
@@ -157,7 +159,7 @@ impl PhpStore {
     }
 
     /// Sends a document.
-    async fn send(&self, change: &Change, seen: &Seen) -> Result<Sent, StoreError> {
+    async fn send(&self, change: &DocumentChange, seen: &HostAnswer) -> Result<SendOutcome, StoreError> {
         let unwritable = |why: String| StoreError::Unwritable { what: self.describe(change.key), why };
         // It has been judged here, and may be one that was migrated or restored.
         let body = json!({ "key": change.key.as_str(), "config": change.value, "allow_unknown": true });
@@ -170,24 +172,25 @@ impl PhpStore {
         match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
             (200, Ok(reply)) if reply.is_success() => {
                 // A host without tags may answer with other blanks than it will read with.
-                let (Some(_), Ok(read @ Read::Found { .. })) = (tag(&answer.headers), document(&answer))
+                let (Some(_), Ok(read @ StoreReading::Found { .. })) =
+                    (tag(&answer.headers), document(&answer))
                 else {
-                    return Ok(Sent::Taken(None));
+                    return Ok(SendOutcome::Taken(None));
                 };
                 self.know(change.key, Ok(read.clone()));
-                Ok(Sent::Taken(read.stamp().cloned()))
+                Ok(SendOutcome::Taken(read.revision().cloned()))
             }
-            (412, _) => Ok(Sent::Refused),
+            (412, _) => Ok(SendOutcome::Refused),
             (status, reply) => Err(unwritable(refusal(status, reply.ok().and_then(|reply| reply.message)))),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Key, RememberedAnswer>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers an answer of now.
-    fn know(&self, key: Key, read: Result<Read, StoreError>) {
+    fn know(&self, key: Key, read: Result<StoreReading, StoreError>) {
         self.known().insert(key, (Instant::now(), read));
     }
 }
@@ -200,12 +203,12 @@ fn tag(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// What an answer to a read says.
-fn document(answer: &Answer) -> Result<Read, String> {
+fn document(answer: &Answer) -> Result<StoreReading, String> {
     let reply = serde_json::from_slice::<Reply>(&answer.body);
     match (answer.status, reply) {
         // Another program's 404 (a host without the script) says nothing about the document.
         (404, Ok(reply)) if !reply.is_success() && (reply.success.is_some() || reply.status.is_some()) => {
-            Ok(Read::Absent)
+            Ok(StoreReading::Absent)
         }
         (200, Ok(reply)) if reply.is_success() => {
             let text = reply.config.or(reply.data).ok_or("the answer has no document")?;
@@ -214,10 +217,10 @@ fn document(answer: &Answer) -> Result<Read, String> {
             // The server of the reference system answers {} for a key it does not know; what
             // was ever written there has its `_updated_at`.
             if document.is_empty() {
-                return Ok(Read::Absent);
+                return Ok(StoreReading::Absent);
             }
             let text = text.get().to_owned();
-            Ok(Read::Found { stamp: Stamp::of(&text), text })
+            Ok(StoreReading::Found { revision: Revision::of(&text), text })
         }
         (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
     }
@@ -237,10 +240,10 @@ impl DocumentStore for PhpStore {
         "php"
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         let known = self.known().get(&key).cloned();
         if let Some((at, read)) = known
-            && at.elapsed() < FRESH
+            && at.elapsed() < CACHE_TTL
         {
             cached(self.name(), true);
             return read;
@@ -263,32 +266,32 @@ impl DocumentStore for PhpStore {
     }
 
     /// The host is asked, whatever is remembered, and then given the document.
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         let key = change.key;
         let seen = self.ask(key).await?;
         let as_believed = match &change.expected {
-            Expect::Absent => seen.read == Read::Absent,
-            Expect::Stamp(believed) => seen.read.stamp() == Some(believed),
+            Precondition::Absent => seen.read == StoreReading::Absent,
+            Precondition::Revision(believed) => seen.read.revision() == Some(believed),
         };
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        let stamp = match timed(self.name(), "write", self.send(change, &seen)).await? {
-            Sent::Refused => return Err(StoreError::Conflict(key)),
-            Sent::Taken(Some(stamp)) => stamp,
-            Sent::Taken(None) => {
-                self.read(key).await?.stamp().cloned().ok_or_else(|| StoreError::Unwritable {
+        let revision = match timed(self.name(), "write", self.send(change, &seen)).await? {
+            SendOutcome::Refused => return Err(StoreError::Conflict(key)),
+            SendOutcome::Taken(Some(revision)) => revision,
+            SendOutcome::Taken(None) => {
+                self.read(key).await?.revision().cloned().ok_or_else(|| StoreError::Unwritable {
                     what: self.describe(key),
                     why: "it is not there after the write".to_owned(),
                 })?
             }
         };
-        Ok(Written { stamp, stored_in: self.name(), degraded: None })
+        Ok(WriteReceipt { revision, stored_in: self.name(), degraded: None })
     }
 
     async fn remove(&self, key: Key, _origin: &str) -> Result<bool, StoreError> {
         let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
-        if self.ask(key).await?.read == Read::Absent {
+        if self.ask(key).await?.read == StoreReading::Absent {
             return Ok(false);
         }
         let body = json!({ "key": key.as_str(), "remove": true }).to_string();
@@ -350,8 +353,8 @@ mod tests {
             (500, r#"{"success":false,"message":"Read error"}"#, Err("status 500: Read error")),
         ] {
             match (document(&answer(status, body)), expected) {
-                (Ok(Read::Found { text, .. }), Ok(Some(expected))) => assert_eq!(text, expected),
-                (Ok(Read::Absent), Ok(None)) => {}
+                (Ok(StoreReading::Found { text, .. }), Ok(Some(expected))) => assert_eq!(text, expected),
+                (Ok(StoreReading::Absent), Ok(None)) => {}
                 (Err(why), Err(expected)) => assert!(why.contains(expected), "{body}: {why}"),
                 (found, _) => panic!("{status} {body}: {found:?}"),
             }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::config::documents::Problem;
+use crate::config::documents::FieldProblem;
 use crate::config::documents::routing::RoutingRules;
 use crate::config::policy::EnvDefaults;
 
@@ -32,7 +32,7 @@ fn hostile_rules() -> RoutingRules {
 #[test]
 fn a_hostile_mail_is_overtaken_by_all_others() {
     let rules = hostile_rules();
-    let disabled: Vec<String> = rules.disabled.iter().map(Problem::in_french).collect();
+    let disabled: Vec<String> = rules.disabled.iter().map(FieldProblem::in_french).collect();
     assert_eq!(disabled.len(), 3, "{disabled:?}");
     assert!(disabled[0].starts_with("rules[0].conditions[0].value: Expression régulière invalide."));
     assert!(disabled[1].starts_with("rules[2].conditions[0].value: Expression régulière trop longue."));

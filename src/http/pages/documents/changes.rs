@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use render_signal_actors::config::diff::Difference;
+use render_signal_actors::config::diff::FieldDifference;
 use render_signal_actors::config::edit::UPDATED_AT;
 
 use super::names::path;
@@ -44,10 +44,10 @@ impl ChangeList {
     /// In words; when the document was written is none of them.
     pub(in crate::http::pages) fn of(
         visit: &PageVisit,
-        found: &[Difference],
+        found: &[FieldDifference],
         [old, new]: [&'static str; 2],
     ) -> Self {
-        let value = |one: &Difference, value: Option<&serde_json::Value>| {
+        let value = |one: &FieldDifference, value: Option<&serde_json::Value>| {
             value.map(|value| UntrustedText(in_words(visit.clock, &one.path, value)))
         };
         let rows = found.iter().filter(|one| one.path != UPDATED_AT).map(|one| FieldChange {

@@ -2,9 +2,9 @@
 
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::edit::Seen;
+use render_signal_actors::config::edit::BasedOn;
 use render_signal_actors::config::history;
-use render_signal_actors::config::store::Stamp;
+use render_signal_actors::config::store::Revision;
 use serde_json::{Map, Value};
 
 use super::names::who;
@@ -66,7 +66,7 @@ impl EditedDocuments {
         let states = overview.documents.into_iter();
         let all = keys.iter().zip(stored).zip(states).map(|((key, stored), state)| {
             let (value, seen, unreadable) = match stored {
-                Ok(Some(stored)) => (stored.value.map(|value| masked(*key, &value)), stored.stamp.0, None),
+                Ok(Some(stored)) => (stored.value.map(|value| masked(*key, &value)), stored.revision.0, None),
                 Ok(None) => (state.in_force.clone(), String::new(), None),
                 Err(why) => (state.in_force.clone(), String::new(), Some(visit.lang.one(why.said()))),
             };
@@ -98,7 +98,7 @@ impl EditedDocument {
 }
 
 /// The history of a document, oldest first, without its contents; empty where it cannot be read now.
-pub(in crate::http::pages) async fn versions(visit: &PageVisit, key: Key) -> Vec<history::Version> {
+pub(in crate::http::pages) async fn versions(visit: &PageVisit, key: Key) -> Vec<history::HistoryVersion> {
     let journal = visit.state.services.configuration.editor.journal.as_deref();
     match journal {
         Some(journal) => history::versions(journal, key).await.unwrap_or_default(),
@@ -122,6 +122,6 @@ pub(in crate::http::pages) fn seen_in(form: &FormData) -> Result<&str, HttpProbl
 }
 
 /// What the hidden field says that somebody has seen.
-pub(super) fn seen_of(text: &str) -> Seen {
-    if text.is_empty() { Seen::Absent } else { Seen::Stamp(Stamp(text.to_owned())) }
+pub(super) fn seen_of(text: &str) -> BasedOn {
+    if text.is_empty() { BasedOn::Absent } else { BasedOn::Revision(Revision(text.to_owned())) }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use render_signal_actors::config::book::canonical_hash;
+use render_signal_actors::config::active::canonical_hash;
 use render_signal_actors::config::diff::differences;
-use render_signal_actors::config::documents::{self, Key, Problem, effect};
+use render_signal_actors::config::documents::{self, FieldProblem, Key, effect};
 use render_signal_actors::config::edit::{self, Edit, EditError, UPDATED_AT};
 use render_signal_actors::messages::GetConfigStatus;
 use serde_json::Value;
@@ -51,7 +51,7 @@ pub(in crate::http::pages) struct Problems(
 
 impl Problems {
     /// What is wrong with a document.
-    pub(in crate::http::pages) fn of(visit: &PageVisit, problems: &[Problem]) -> Self {
+    pub(in crate::http::pages) fn of(visit: &PageVisit, problems: &[FieldProblem]) -> Self {
         let whole = |field: &str| if field == "document" { String::new() } else { field.to_owned() };
         Self(
             problems
@@ -62,7 +62,7 @@ impl Problems {
     }
 
     /// Each with the name of its field, where nobody shows it at one.
-    pub(super) fn named(visit: &PageVisit, problems: &[Problem]) -> Self {
+    pub(super) fn named(visit: &PageVisit, problems: &[FieldProblem]) -> Self {
         Self(problems.iter().map(|one| (one.field.clone(), visit.lang.problem(one))).collect())
     }
 
@@ -117,7 +117,7 @@ async fn conflict(visit: &PageVisit, edit: &Edit) -> Result<SaveOutcome, HttpPro
     let theirs = stored.as_ref().and_then(|stored| stored.value.as_ref());
     let mut found = differences(key, theirs, Some(&after));
     found.retain(|one| one.path != UPDATED_AT);
-    let seen = stored.as_ref().map(|stored| stored.stamp.0.clone()).unwrap_or_default();
+    let seen = stored.as_ref().map(|stored| stored.revision.0.clone()).unwrap_or_default();
     Ok(SaveOutcome::Conflict(Box::new(EditConflict { key, seen, differences: found })))
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn settle(visit: &PageVisit, key: Key, text: &str) {
 }
 
 /// What is said of a change that was made.
-fn notice(visit: &PageVisit, key: Key, saved: &edit::Saved) -> Notice {
+fn notice(visit: &PageVisit, key: Key, saved: &edit::SavedEdit) -> Notice {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     if saved.fields.is_empty() {
         return Notice::good(w.nothing_new);

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
-use render_signal_actors::config::diff::Difference;
+use render_signal_actors::config::diff::FieldDifference;
 use render_signal_actors::config::documents::Key;
 
 use super::changes::ChangeList;
@@ -24,7 +24,7 @@ pub(in crate::http::pages) struct EditConflict {
     /// Names the version that is stored now.
     pub(in crate::http::pages) seen: String,
     /// What differs between what is stored now and what saving over it would make.
-    pub(in crate::http::pages) differences: Vec<Difference>,
+    pub(in crate::http::pages) differences: Vec<FieldDifference>,
 }
 
 /// The page: what is stored now beside what was entered, and two ways on.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use render_signal_actors::config::documents::{Key, Problem};
+use render_signal_actors::config::documents::{FieldProblem, Key};
 
 use super::names::document;
 use super::words::Words;
@@ -90,7 +90,7 @@ fn of_document(visit: &PageVisit, state: &DocumentState) -> Option<String> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let key = Key::named(state.key)?;
     let name = document(lang, key);
-    let wrong = |problem: &Problem| lang.problem(problem);
+    let wrong = |problem: &FieldProblem| lang.problem(problem);
     let wrong: Vec<String> = state.problems.iter().map(wrong).collect();
     let wrong = wrong.join(lang.pick(" ; ", "; "));
     let meaning = match &state.withholds {

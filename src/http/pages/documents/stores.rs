@@ -5,7 +5,7 @@ use actix_web::web::Path;
 use askama::Template;
 use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::store::Keep;
+use render_signal_actors::config::store::ConflictWinner;
 
 use super::changes::ChangeList;
 use super::history::{home, section};
@@ -38,7 +38,7 @@ struct StoreConflictPage {
 
 /// The store in which a document waits for a decision.
 fn conflicting(visit: &PageVisit, key: Key) -> Option<&'static str> {
-    let health = visit.state.services.configuration.editor.store.health();
+    let health = visit.state.services.configuration.store_health();
     health.into_iter().find(|store| store.conflicts.contains(&key)).map(|store| store.store)
 }
 
@@ -88,8 +88,8 @@ pub(super) async fn decide(
 ) -> Result<HttpResponse, HttpProblem> {
     let (key, w) = (named(&name)?, Words::of(visit.lang));
     let keep = match form.text("keep") {
-        "authority" => Keep::Authority,
-        "pending" => Keep::Pending,
+        "authority" => ConflictWinner::Authority,
+        "pending" => ConflictWinner::Pending,
         _ => return Err(HttpProblem::parameter("keep", "authority or pending")),
     };
     match visit.state.services.configuration.resolve(key, keep).await {

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use askama::Template;
-use render_signal_actors::config::diff::Difference;
+use render_signal_actors::config::diff::FieldDifference;
 use render_signal_actors::config::documents::Key;
 use serde::Deserialize;
 
@@ -207,10 +207,10 @@ async fn restoring(
     // Before what is compared: who saves in between is not written over unseen.
     let Ok(stored) = configuration.stored(key).await else { return Ok(None) };
     let Ok(copy) = configuration.diff(key, Some(number), None).await else { return Ok(None) };
-    let turned: Vec<Difference> = copy
+    let turned: Vec<FieldDifference> = copy
         .differences
         .into_iter()
-        .map(|one| Difference { before: one.after, after: one.before, ..one })
+        .map(|one| FieldDifference { before: one.after, after: one.before, ..one })
         .collect();
     let changes = ChangeList::of(visit, &turned, [w.now, w.restored_to]);
     let confirm = Confirm {
@@ -220,7 +220,7 @@ async fn restoring(
         title: w.restore_it(lang, number, name),
         text: w.restore_text(lang, changes.rows.len()),
         action: format!("{}/{number}", history_of(key)),
-        fields: vec![(SEEN.to_owned(), stored.map(|stored| stored.stamp.0).unwrap_or_default())],
+        fields: vec![(SEEN.to_owned(), stored.map(|stored| stored.revision.0).unwrap_or_default())],
         yes: w.restore.to_owned(),
         no: w.cancel.to_owned(),
     };

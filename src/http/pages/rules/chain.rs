@@ -312,22 +312,22 @@ const fn weekday(day: Weekday, lang: Lang) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::config::book::Book;
+    use render_signal_actors::config::active::ActiveDocuments;
     use render_signal_actors::config::documents::Key;
     use render_signal_actors::config::policy::EnvDefaults;
-    use render_signal_actors::config::store::{Read, Stamp};
+    use render_signal_actors::config::store::{Revision, StoreReading};
     use serde_json::{Value, json};
 
     use super::*;
 
     fn policy(documents: &[(Key, Value)]) -> Policy {
-        let (mut book, env) = (Book::default(), EnvDefaults::default());
+        let (mut active, env) = (ActiveDocuments::default(), EnvDefaults::default());
         for (key, document) in documents {
             let text = document.to_string();
-            let read = Read::Found { stamp: Stamp::of(&text), text };
-            book.insist(*key, Ok(read), &env, "2026-11-30T00:00:00Z".parse().unwrap());
+            let read = StoreReading::Found { revision: Revision::of(&text), text };
+            active.take_final(*key, Ok(read), &env, "2026-11-30T00:00:00Z".parse().unwrap());
         }
-        book.policy(&env, 1)
+        active.policy(&env, 1)
     }
 
     fn said(policy: &Policy, lang: Lang) -> String {

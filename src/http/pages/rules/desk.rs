@@ -4,8 +4,8 @@
 //! looks for may be one. The forms of this room mask the addresses of webhooks themselves.
 
 use render_signal_actors::config::documents::{self as stored, Key};
-use render_signal_actors::config::edit::{Edit, Wanted};
-use render_signal_actors::config::store::Stamp;
+use render_signal_actors::config::edit::{Edit, EditAction};
+use render_signal_actors::config::store::Revision;
 use render_signal_actors::mail::{detectors, providers};
 use serde_json::{Map, Value};
 
@@ -33,7 +33,7 @@ impl Desk {
     pub(super) async fn open(visit: &PageVisit, key: Key) -> Result<Self, HttpProblem> {
         let configuration = &visit.state.services.configuration;
         let found = configuration.stored(key).await?;
-        let seen = found.as_ref().map(|found| found.stamp.0.clone()).unwrap_or_default();
+        let seen = found.as_ref().map(|found| found.revision.0.clone()).unwrap_or_default();
         let document = match found {
             Some(found) => match found.value {
                 Some(Value::Object(document)) => Some(document),
@@ -58,7 +58,7 @@ impl Desk {
             Some(draft) => Ok(Self {
                 key,
                 document: draft.document,
-                seen: draft.made_from.map(|stamp| stamp.0).unwrap_or_default(),
+                seen: draft.made_from.map(|revision| revision.0).unwrap_or_default(),
                 built_in: false,
                 tried: true,
             }),
@@ -88,7 +88,7 @@ impl Desk {
         let services = &visit.state.services;
         let editor = &services.configuration.editor;
         let document = match &edit.wanted {
-            Wanted::Replace(Value::Object(document)) => document.clone(),
+            EditAction::Replace(Value::Object(document)) => document.clone(),
             _ => match editor.preview(edit).await {
                 Ok(Value::Object(document)) => document,
                 Ok(_) => Map::new(),
@@ -103,7 +103,7 @@ impl Desk {
         let draft = RuleTestDraft {
             key: self.key,
             document,
-            made_from: (!seen.is_empty()).then(|| Stamp(seen.to_owned())),
+            made_from: (!seen.is_empty()).then(|| Revision(seen.to_owned())),
             place: place.to_owned(),
         };
         let since = visit.state.world.now() - chrono::TimeDelta::days(days.into());
@@ -118,7 +118,7 @@ impl Desk {
 fn refused<T>(visit: &PageVisit, why: ServiceError) -> Result<Result<T, Problems>, HttpProblem> {
     match why {
         ServiceError::Invalid(_, problems) => {
-            let said = |problem: &stored::Problem| {
+            let said = |problem: &stored::FieldProblem| {
                 (problem.field.clone(), visit.lang.said(&problem.message).to_owned())
             };
             Ok(Err(Problems(problems.iter().map(said).collect())))

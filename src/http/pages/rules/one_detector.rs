@@ -154,8 +154,9 @@ fn faults(
     let env = &visit.state.services.configuration.editor.env;
     let found = documents::problems(Key::Detectors, &Value::Object(document.clone()), env);
     let own = format!("detectors[{at}]");
-    let said =
-        |problem: &documents::Problem| (problem.field.clone(), visit.lang.said(&problem.message).to_owned());
+    let said = |problem: &documents::FieldProblem| {
+        (problem.field.clone(), visit.lang.said(&problem.message).to_owned())
+    };
     let own = found.iter().filter(|problem| problem.field.starts_with(&own) || !problem.field.contains('['));
     in_form(own.map(said).collect(), at, form)
 }

@@ -177,7 +177,8 @@ pub(super) async fn send(visit: PageVisit, form: FormData) -> Result<HttpRespons
     }
     let document = with(services);
     let env = &visit.state.services.configuration.editor.env;
-    let said = |problem: &documents::Problem| (problem.field.clone(), lang.said(&problem.message).to_owned());
+    let said =
+        |problem: &documents::FieldProblem| (problem.field.clone(), lang.said(&problem.message).to_owned());
     let problems = documents::problems(KEY, &Value::Object(document.clone()), env);
     let mut wrong = in_form(problems.iter().map(said).collect(), at);
     if wrong.0.is_empty() {

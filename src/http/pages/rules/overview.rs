@@ -2,8 +2,8 @@
 
 use actix_web::HttpResponse;
 use askama::Template;
-use render_signal_actors::config::book::Book;
-use render_signal_actors::config::documents::{self, Key, Problem};
+use render_signal_actors::config::active::ActiveDocuments;
+use render_signal_actors::config::documents::{self, FieldProblem, Key};
 use render_signal_actors::config::load::load;
 use serde_json::{Map, Value};
 
@@ -98,8 +98,8 @@ pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> 
     let editor = &visit.state.services.configuration.editor;
     let journal = Some(visit.state.journal.as_ref());
     // What the documents say now: a change that was just made is in it.
-    let book: Book = load(editor.store.as_ref(), &editor.env, journal, editor.world.now()).await;
-    let policy = book.policy(&editor.env, 1);
+    let active: ActiveDocuments = load(editor.store.as_ref(), &editor.env, journal, editor.world.now()).await;
+    let policy = active.policy(&editor.env, 1);
     let detectors = Desk::open(&visit, Key::Detectors).await?;
     let rules = Desk::open(&visit, Key::RoutingRules).await?;
     let services = Desk::open(&visit, Key::Providers).await?;
@@ -142,7 +142,7 @@ fn list(visit: &PageVisit, list: List, desk: &Desk, default: &str) -> ListView {
 pub(super) fn members(
     list: List,
     document: &Map<String, Value>,
-    problems: &[Problem],
+    problems: &[FieldProblem],
     default: &str,
     lang: Lang,
 ) -> Vec<ListMember> {

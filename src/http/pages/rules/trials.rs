@@ -325,7 +325,7 @@ pub(super) async fn act(
         "/regles/service" => "/regles/services",
         _ => "/regles",
     };
-    let made_from = draft.made_from.map(|stamp| stamp.0).unwrap_or_default();
+    let made_from = draft.made_from.map(|revision| revision.0).unwrap_or_default();
     // After a conflict: over what is stored now.
     let seen = form.get(SEEN).map_or(made_from, str::to_owned);
     let edit = Edit::replace(draft.key, Value::Object(draft.document), "");

@@ -1,7 +1,7 @@
 //! What the settings mean, in words: what happens on which days and hours, and what is so now.
 
 use chrono::{DateTime, NaiveTime, Utc};
-use render_signal_actors::config::documents::{Documents, Key};
+use render_signal_actors::config::documents::{DocumentSet, Key};
 use render_signal_actors::config::policy::{self, EnvDefaults};
 use render_signal_actors::mail::policy::{Policy, Schedule};
 use render_signal_actors::mail::windows::{self, Polling};
@@ -34,7 +34,7 @@ impl Effect {
 /// The policy as far as a changed document decides it: schedule, switch, window and absence follow from
 /// one document and the environment. `None` = the document would be refused.
 pub(super) fn policy_with(key: Key, document: &Value, env: &EnvDefaults) -> Option<Policy> {
-    let mut documents = Documents::default();
+    let mut documents = DocumentSet::default();
     documents.put(key, Some(document), env).ok()?;
     Some(policy::build(&documents, env, 0))
 }

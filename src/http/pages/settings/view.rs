@@ -3,7 +3,7 @@
 use askama::Template;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::documents::prefs::ProcessingPrefs;
-use render_signal_actors::config::history::Version;
+use render_signal_actors::config::history::HistoryVersion;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::messages::GetWebhookStatus;
 use serde_json::Value;
@@ -199,7 +199,7 @@ async fn targets(visit: &PageVisit) -> Vec<RuleTarget> {
 }
 
 impl Made<'_> {
-    fn form(&self, group: SettingsGroup, document: &EditedDocument, past: &[Version]) -> FormView {
+    fn form(&self, group: SettingsGroup, document: &EditedDocument, past: &[HistoryVersion]) -> FormView {
         let (visit, w) = (self.visit, self.w);
         let entered = self.entered.filter(|entered| entered.group == group);
         let shown: Vec<(String, String)> = group
@@ -366,7 +366,7 @@ impl Made<'_> {
 }
 
 /// Who changed a field of a form last.
-fn last(visit: &PageVisit, group: SettingsGroup, past: &[Version]) -> Option<Last> {
+fn last(visit: &PageVisit, group: SettingsGroup, past: &[HistoryVersion]) -> Option<Last> {
     let of_group = |name: &String| group.fields().iter().any(|(known, _)| known == name);
     let found = past.iter().rfind(|one| !one.lost && one.fields.iter().any(of_group))?;
     let names: Vec<String> = found

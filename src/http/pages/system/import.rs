@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use render_signal_actors::config::diff::Difference;
+use render_signal_actors::config::diff::FieldDifference;
 use render_signal_actors::kernel::digest::sha256;
 use serde_json::Value;
 
@@ -170,7 +170,7 @@ fn one(document: Imported, lang: Lang) -> DocumentPreview {
     }
 }
 
-fn row(found: Difference, w: &Words) -> DifferenceRow {
+fn row(found: FieldDifference, w: &Words) -> DifferenceRow {
     let hidden = found.hidden && found.before == found.after;
     let value = |value: Option<Value>| match value {
         _ if hidden => UntrustedText(w.hidden_value.to_owned()),

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::HttpState;
 use crate::http::access::Caller;
 use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::{JsonBody, Params};
 use crate::services::config::bundle::{Bundle, ImportOutcome};
@@ -58,7 +58,7 @@ pub(in crate::http) async fn import(
     let outcome = state.services.configuration.import(&bundle, &caller.by(), params.dry_run).await?;
     if !params.dry_run && !outcome.written {
         let errors = outcome.documents.iter().flat_map(|document| {
-            document.problems.iter().map(|problem| FieldProblem {
+            document.problems.iter().map(|problem| ProblemField {
                 field: format!("documents.{}.{}", document.key, problem.field),
                 message: problem.message.english.clone(),
             })
@@ -107,7 +107,7 @@ pub(in crate::http) async fn migrate(
 fn selected(only: &[String]) -> Result<Vec<Key>, HttpProblem> {
     if let Some((place, unknown)) = only.iter().enumerate().find(|(_, name)| Key::named(name).is_none()) {
         let field =
-            FieldProblem { field: format!("only[{place}]"), message: format!("{unknown:?} is no document") };
+            ProblemField { field: format!("only[{place}]"), message: format!("{unknown:?} is no document") };
         return Err(
             HttpProblem::new(ProblemKind::InvalidDocument, "only: not a document").with_errors(vec![field])
         );

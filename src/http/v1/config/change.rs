@@ -9,8 +9,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::documents::{Key, effect, from_json};
-use render_signal_actors::config::edit::{Edit, Saved, UPDATED_AT};
-use render_signal_actors::config::store::Keep;
+use render_signal_actors::config::edit::{Edit, SavedEdit, UPDATED_AT};
+use render_signal_actors::config::store::ConflictWinner;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +19,7 @@ use super::{etag, seen, writable};
 use crate::http::HttpState;
 use crate::http::access::Caller;
 use crate::http::openapi::refusals::ChangeRefusals;
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::v1::extract::{body, json, media_type};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::refused::fields;
@@ -58,13 +58,13 @@ pub(in crate::http) struct SavedView {
     /// Why another store than the authority took it, when that is so.
     degraded: Option<String>,
     /// What was wrong before and still is: until it is mended the change does not act.
-    still_wrong: Vec<FieldProblem>,
+    still_wrong: Vec<ProblemField>,
     /// What of it changes nothing.
     remarks: Vec<String>,
 }
 
 impl SavedView {
-    fn of(key: Key, saved: Saved) -> Self {
+    fn of(key: Key, saved: SavedEdit) -> Self {
         let document = from_json::<Value>(&saved.text).ok();
         Self {
             key: key.as_str(),
@@ -118,9 +118,9 @@ async fn write(
     Ok(changed(key, saved))
 }
 
-fn changed(key: Key, saved: Saved) -> HttpResponse {
+fn changed(key: Key, saved: SavedEdit) -> HttpResponse {
     tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through the API");
-    let stored = Stored { value: from_json(&saved.text).ok(), stamp: saved.stamp.clone() };
+    let stored = Stored { value: from_json(&saved.text).ok(), revision: saved.revision.clone() };
     HttpResponse::Ok()
         .insert_header((ETAG, etag(&stored)))
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -272,8 +272,8 @@ pub(in crate::http) async fn resolve(
 ) -> Result<HttpResponse, HttpProblem> {
     let key = writable(&name)?;
     let keep = match keep {
-        ConflictSide::Authority => Keep::Authority,
-        ConflictSide::Pending => Keep::Pending,
+        ConflictSide::Authority => ConflictWinner::Authority,
+        ConflictSide::Pending => ConflictWinner::Pending,
     };
     match state.services.configuration.resolve(key, keep).await? {
         true => {

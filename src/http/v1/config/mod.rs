@@ -10,9 +10,9 @@ pub(in crate::http) mod read;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::to;
-use render_signal_actors::config::book::canonical_hash;
+use render_signal_actors::config::active::canonical_hash;
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::edit::Seen;
+use render_signal_actors::config::edit::BasedOn;
 
 use crate::http::HttpState;
 use crate::http::access::ApiScope;
@@ -63,13 +63,13 @@ fn writable(name: &str) -> Result<Key, HttpProblem> {
 
 /// What names the version of a document: equal as long as the document says the same.
 fn etag(stored: &Stored) -> String {
-    let hash = stored.value.as_ref().map_or_else(|| stored.stamp.0.clone(), canonical_hash);
+    let hash = stored.value.as_ref().map_or_else(|| stored.revision.0.clone(), canonical_hash);
     let plain: String = hash.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("\"{plain}\"")
 }
 
 /// What the caller says that they have seen (RFC 9110 section 13.1); `None` = they say nothing.
-async fn seen(request: &HttpRequest, state: &HttpState, key: Key) -> Result<Option<Seen>, HttpProblem> {
+async fn seen(request: &HttpRequest, state: &HttpState, key: Key) -> Result<Option<BasedOn>, HttpProblem> {
     let header = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
     let (matching, unless) = (header(IF_MATCH), header(IF_NONE_MATCH));
     if matching.is_none() && unless != Some(b"*") {
@@ -80,11 +80,13 @@ async fn seen(request: &HttpRequest, state: &HttpState, key: Key) -> Result<Opti
         Err(HttpProblem::new(ProblemKind::PreconditionFailed, why))
     };
     match (state.services.configuration.stored(key).await?, matching) {
-        (Some(stored), Some(tags)) if names(tags, &etag(&stored)) => Ok(Some(Seen::Stamp(stored.stamp))),
+        (Some(stored), Some(tags)) if names(tags, &etag(&stored)) => {
+            Ok(Some(BasedOn::Revision(stored.revision)))
+        }
         (Some(_), Some(_)) => failed("was changed by somebody else in the meantime"),
         (Some(_), None) => failed("exists already"),
         (None, Some(_)) => failed("is not there any more"),
-        (None, None) => Ok(Some(Seen::Absent)),
+        (None, None) => Ok(Some(BasedOn::Absent)),
     }
 }
 

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{etag, key};
 use crate::http::HttpState;
 use crate::http::openapi::refusals::ReadRefusals;
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::page::Nothing;
 use crate::http::v1::refused::fields;
@@ -82,7 +82,7 @@ pub(in crate::http) async fn conflicts(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let health = state.services.configuration.editor.store.health();
+    let health = state.services.configuration.store_health();
     let of = |store: StoreHealth| {
         let name = store.store;
         store.conflicts.into_iter().map(move |key| ConflictView { key: key.as_str(), store: name })
@@ -98,7 +98,7 @@ pub(in crate::http) struct DocumentView {
     #[serde(flatten)]
     state: DocumentState,
     /// What is wrong with it, field by field.
-    errors: Vec<FieldProblem>,
+    errors: Vec<ProblemField>,
 }
 
 /// A document as it is stored, masked, and how it is. `ETag` names its version for `If-Match`.

@@ -283,6 +283,6 @@ pub(in crate::http) async fn stores(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let health = state.services.configuration.editor.store.health();
+    let health = state.services.configuration.store_health();
     Ok(answer(health.into_iter().map(StoreView::from).collect::<Vec<_>>()))
 }

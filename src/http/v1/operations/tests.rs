@@ -15,7 +15,7 @@ use super::answer;
 use crate::http::HttpState;
 use crate::http::access::Caller;
 use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
-use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::{JsonBody, Params};
 use crate::services::config::bundle::carried;
@@ -63,7 +63,7 @@ fn proposed(documents: BTreeMap<String, Value>) -> Result<Vec<(Key, Value)>, Htt
     let wrong = |field: String, message: String| {
         let detail = format!("{field}: {message}");
         HttpProblem::new(ProblemKind::InvalidDocument, detail)
-            .with_errors(vec![FieldProblem { field, message }])
+            .with_errors(vec![ProblemField { field, message }])
     };
     if documents.is_empty() {
         return Err(wrong("documents".to_owned(), "name at least one".to_owned()));

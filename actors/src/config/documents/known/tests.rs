@@ -3,7 +3,11 @@ use serde_json::json;
 use super::*;
 
 /// Every name of a document, at every depth, with a document in which it stands misspelt.
-fn misspelt(names: Names, wrap: &dyn Fn(Value) -> Value, at: &str) -> Vec<(String, &'static str, Value)> {
+fn misspelt(
+    names: KnownNames,
+    wrap: &dyn Fn(Value) -> Value,
+    at: &str,
+) -> Vec<(String, &'static str, Value)> {
     let mut found = Vec::new();
     for (name, shape) in names {
         let wrong = format!("{name}x");
@@ -110,7 +114,7 @@ fn notes_are_free_and_what_is_no_object_is_left_to_the_checks() {
 #[test]
 fn a_name_of_another_document_is_sent_there_and_an_odd_one_is_only_named() {
     let found = unknown(Key::WebhookConfig, &json!({"retry_count": 3, "zz\u{7}z": 1, "Webhook_URL": "x"}));
-    let said: Vec<_> = found.iter().map(Unknown::remark).collect();
+    let said: Vec<_> = found.iter().map(UnknownField::remark).collect();
     assert!(said[0].english.ends_with("it belongs to processing_prefs"), "{said:?}");
     assert_eq!(said[1].english, "zzz is no known field and has no effect");
     assert!(said[2].english.ends_with("webhook_url may be meant"), "{said:?}");

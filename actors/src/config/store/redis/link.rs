@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::RedisSettings;
-use super::scripts::{CAP, CHANGES, EVENTS, KNOWN, PENDING, Scripts};
+use super::scripts::{CHANGES, ConfigScripts, EVENTS, KNOWN, MAX_LISTED_CHANGES, PENDING};
 use crate::config::documents::Key;
 use crate::config::store::metrics::{cached, timed};
-use crate::config::store::{Kept, Read, Stamp, StoreError};
+use crate::config::store::{Revision, StoreError, StoreReading, StoredNote};
 use crate::kernel::clock::World;
 use crate::kernel::redis::{Call, Limits, Script, Server, Trouble};
 
@@ -22,23 +22,23 @@ pub(super) const LIMITS: Limits =
     Limits { connect: Duration::from_secs(1), response: Duration::from_secs(2), connections: 4 };
 
 /// How old an answer from memory may be. The subscription looks more often than that.
-const FRESH: Duration = Duration::from_secs(1);
+const CACHE_TTL: Duration = Duration::from_secs(1);
 
 /// How long it counts that the server did not answer, for those who only want to know what
 /// waits for another store: they must not be held up by it.
-const SILENT: Duration = Duration::from_secs(5);
+const FAILURE_TTL: Duration = Duration::from_secs(5);
 
 /// What metrics call this store.
 pub(super) const NAME: &str = "redis";
 
 /// What was found under a key.
 #[derive(Debug, Clone)]
-enum Held {
+enum RedisDocument {
     Text {
         /// SHA-1, which the server can compute.
         sum: String,
         text: String,
-        stamp: Stamp,
+        revision: Revision,
     },
     Absent,
     /// It was there, and now the server knows nothing of it.
@@ -47,7 +47,7 @@ enum Held {
     Wrong(String),
 }
 
-impl Held {
+impl RedisDocument {
     fn sum(&self) -> &str {
         match self {
             Self::Text { sum, .. } => sum,
@@ -58,8 +58,8 @@ impl Held {
 
 /// What the last look saw.
 #[derive(Default)]
-pub(super) struct Seen {
-    held: HashMap<Key, Held>,
+pub(super) struct LastLook {
+    held: HashMap<Key, RedisDocument>,
     /// The hash of the notes.
     notes: HashMap<String, String>,
     /// When it ended, how many hints there had been, and why it saw nothing.
@@ -68,31 +68,31 @@ pub(super) struct Seen {
     unlisted: String,
 }
 
-impl Seen {
+impl LastLook {
     /// What a reader is told.
-    fn answer(&self, key: Key) -> Result<Read, StoreError> {
+    fn answer(&self, key: Key) -> Result<StoreReading, StoreError> {
         let unreadable = |why: &str| StoreError::Unreadable { what: describe(key), why: why.to_owned() };
         match (&self.looked, self.held.get(&key)) {
             (Some((_, _, Err(why))), _) => Err(unreadable(why)),
-            (_, None | Some(Held::Absent)) => Ok(Read::Absent),
-            (_, Some(Held::Text { text, stamp, .. })) => {
-                Ok(Read::Found { text: text.clone(), stamp: stamp.clone() })
+            (_, None | Some(RedisDocument::Absent)) => Ok(StoreReading::Absent),
+            (_, Some(RedisDocument::Text { text, revision, .. })) => {
+                Ok(StoreReading::Found { text: text.clone(), revision: revision.clone() })
             }
-            (_, Some(Held::Lost)) => Err(StoreError::Lost(key)),
-            (_, Some(Held::Wrong(why))) => Err(unreadable(why)),
+            (_, Some(RedisDocument::Lost)) => Err(StoreError::Lost(key)),
+            (_, Some(RedisDocument::Wrong(why))) => Err(unreadable(why)),
         }
     }
 
     /// The text of a version, when it is the one that was seen.
-    pub(super) fn text_of(&self, key: Key, wanted: &Stamp) -> Option<String> {
+    pub(super) fn text_of(&self, key: Key, wanted: &Revision) -> Option<String> {
         match self.held.get(&key) {
-            Some(Held::Text { text, stamp, .. }) if stamp == wanted => Some(text.clone()),
+            Some(RedisDocument::Text { text, revision, .. }) if revision == wanted => Some(text.clone()),
             _ => None,
         }
     }
 
     fn is_fresh(&self) -> bool {
-        matches!(&self.looked, Some((at, _, Ok(()))) if at.elapsed() < FRESH)
+        matches!(&self.looked, Some((at, _, Ok(()))) if at.elapsed() < CACHE_TTL)
     }
 
     /// Takes in what is under a key now. Returns whether readers are told something else.
@@ -100,16 +100,18 @@ impl Seen {
         let before = self.held.get(&key);
         let now = match what {
             "same" => return false,
-            "text" => Held::Text { stamp: Stamp::of(&text), sum, text },
-            "wrong" => Held::Wrong(text),
-            "unknown" if matches!(before, Some(Held::Text { .. } | Held::Lost)) => Held::Lost,
-            _ => Held::Absent,
+            "text" => RedisDocument::Text { revision: Revision::of(&text), sum, text },
+            "wrong" => RedisDocument::Wrong(text),
+            "unknown" if matches!(before, Some(RedisDocument::Text { .. } | RedisDocument::Lost)) => {
+                RedisDocument::Lost
+            }
+            _ => RedisDocument::Absent,
         };
-        let told = |held: Option<&Held>| match held {
-            None | Some(Held::Absent) => (0, String::new()),
-            Some(Held::Lost) => (1, String::new()),
-            Some(Held::Wrong(why)) => (2, why.clone()),
-            Some(Held::Text { sum, .. }) => (3, sum.clone()),
+        let told = |held: Option<&RedisDocument>| match held {
+            None | Some(RedisDocument::Absent) => (0, String::new()),
+            Some(RedisDocument::Lost) => (1, String::new()),
+            Some(RedisDocument::Wrong(why)) => (2, why.clone()),
+            Some(RedisDocument::Text { sum, .. }) => (3, sum.clone()),
         };
         let differs = told(before) != told(Some(&now));
         self.held.insert(key, now);
@@ -131,25 +133,25 @@ pub(super) fn words(trouble: Trouble) -> String {
 type Looked = (String, Vec<(String, String, Vec<u8>)>, HashMap<String, String>);
 
 /// The server, and what was last seen there.
-pub(super) struct Link {
+pub(super) struct RedisLink {
     pub(super) server: Server,
-    pub(super) scripts: Scripts,
+    pub(super) scripts: ConfigScripts,
     pub(super) world: World,
     settings: RedisSettings,
-    seen: Mutex<Seen>,
+    seen: Mutex<LastLook>,
     /// How often readers would have been told something else than before.
     hints: watch::Sender<u64>,
     /// The hints up to which readers were told.
     told: AtomicU64,
 }
 
-impl Link {
+impl RedisLink {
     pub(super) fn new(settings: RedisSettings, world: World) -> Result<Self, StoreError> {
         let server = Server::new(&settings.address, LIMITS)
             .map_err(|why| StoreError::Unreadable { what: "the configuration in Redis".to_owned(), why })?;
         Ok(Self {
             server,
-            scripts: Scripts::new(),
+            scripts: ConfigScripts::new(),
             world,
             settings,
             seen: Mutex::default(),
@@ -172,17 +174,17 @@ impl Link {
         }
         call.key(self.key(PENDING));
         let seed = Uuid::to_string(&self.world.ids.next());
-        call.arg(self.key(EVENTS)).arg(seed).arg(&self.settings.writer).arg(CAP);
+        call.arg(self.key(EVENTS)).arg(seed).arg(&self.settings.writer).arg(MAX_LISTED_CHANGES);
         call
     }
 
     /// Looks at every document. Who waits is told when readers are told something else than
     /// before, or there is `news` anyway. Returns whether that is so.
-    async fn look_at_all(&self, seen: &mut Seen, mut news: bool) -> bool {
+    async fn look_at_all(&self, seen: &mut LastLook, mut news: bool) -> bool {
         let failed_before = matches!(seen.looked, Some((_, _, Err(_))));
         let mut call = self.listing(&self.scripts.look, &Key::ALL);
         for key in Key::ALL {
-            call.arg(key.as_str()).arg(seen.held.get(&key).map_or("", Held::sum));
+            call.arg(key.as_str()).arg(seen.held.get(&key).map_or("", RedisDocument::sum));
         }
         let mut differs = false;
         let outcome = match timed(NAME, "read", self.server.run::<Vec<::redis::Value>>(&call)).await {
@@ -223,7 +225,7 @@ impl Link {
     }
 
     /// What is under a key: from memory when that is fresh.
-    pub(super) async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    pub(super) async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         let asked = Instant::now();
         let mut seen = self.seen.lock().await;
         let answered_meanwhile = matches!(&seen.looked, Some((at, _, _)) if *at >= asked);
@@ -239,9 +241,9 @@ impl Link {
     }
 
     /// The note about a document: from memory when that is fresh.
-    pub(super) async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+    pub(super) async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
         let mut seen = self.seen.lock().await;
-        let silent = matches!(&seen.looked, Some((at, _, Err(_))) if at.elapsed() < SILENT);
+        let silent = matches!(&seen.looked, Some((at, _, Err(_))) if at.elapsed() < FAILURE_TTL);
         if !silent && !seen.is_fresh() {
             self.look_at_all(&mut seen, false).await;
         }
@@ -249,7 +251,7 @@ impl Link {
             return Err(StoreError::Unreadable { what: describe(key), why: why.clone() });
         }
         let of = |name: &str| seen.notes.get(name);
-        Ok(Kept {
+        Ok(StoredNote {
             note: of(key.as_str()).cloned(),
             settled: of(&format!("settled:{key}"))
                 .map(|ids| ids.split(' ').map(str::to_owned).collect())
@@ -265,7 +267,7 @@ impl Link {
     }
 
     /// What was last seen.
-    pub(super) async fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub(super) async fn seen(&self) -> MutexGuard<'_, LastLook> {
         self.seen.lock().await
     }
 

@@ -18,25 +18,25 @@ use redis::cmd;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-use self::link::{Link, NAME, describe, words};
+use self::link::{NAME, RedisLink, describe, words};
 use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, PENDING, SETTLED, WORKERS};
-use super::file::LARGEST;
+use super::file::MAX_STORED_BYTES;
 use super::metrics::timed;
 use super::{
-    Ack, Change, ChangeId, Changes, DocumentStore, Expect, Kept, Listed, PutNote, Read, Stamp, StoreError,
-    Written,
+    Ack, ChangeId, ChangeLog, DocumentChange, DocumentStore, ListedChange, ListedChanges, PendingNotes,
+    Precondition, PutNote, Revision, Rollout, StoreError, StoreReading, StoredNote, WriteReceipt,
 };
 use crate::config::documents::Key;
 use crate::kernel::clock::World;
 use crate::kernel::redis::{RedisAddress, Trouble};
 
 /// A worker that has not said for so long what it runs counts as gone.
-const FORGOTTEN: Duration = Duration::from_secs(15);
+const WORKER_TTL: Duration = Duration::from_secs(15);
 
 /// How often a write whose answer was lost is repeated: it can tell whether it was made.
-const REPEATS: u32 = 3;
+const MAX_WRITE_RETRIES: u32 = 3;
 /// Pause before that.
-const REPEAT_AFTER: Duration = Duration::from_millis(100);
+const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the documents are.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub struct RedisSettings {
 
 /// See the module page.
 pub struct RedisStore {
-    link: Arc<Link>,
+    link: Arc<RedisLink>,
     tail: OnceLock<AbortOnDropHandle<()>>,
 }
 
@@ -62,23 +62,23 @@ impl RedisStore {
     /// # Errors
     /// The address cannot be used.
     pub fn new(settings: RedisSettings, world: World) -> Result<Self, StoreError> {
-        Ok(Self { link: Arc::new(Link::new(settings, world)?), tail: OnceLock::new() })
+        Ok(Self { link: Arc::new(RedisLink::new(settings, world)?), tail: OnceLock::new() })
     }
 
     /// The text that a writer believes to be stored.
-    async fn believed(&self, key: Key, expected: &Expect) -> Result<Option<String>, StoreError> {
-        let Expect::Stamp(stamp) = expected else { return Ok(None) };
-        if let Some(text) = self.link.seen().await.text_of(key, stamp) {
+    async fn believed(&self, key: Key, expected: &Precondition) -> Result<Option<String>, StoreError> {
+        let Precondition::Revision(revision) = expected else { return Ok(None) };
+        if let Some(text) = self.link.seen().await.text_of(key, revision) {
             return Ok(Some(text));
         }
         // One that is too large is not the one that the writer believes in.
         let mut get = cmd("GETRANGE");
-        get.arg(self.link.key(key.as_str())).arg(0).arg(LARGEST);
+        get.arg(self.link.key(key.as_str())).arg(0).arg(MAX_STORED_BYTES);
         let text = timed(NAME, "read", self.link.server.ask::<Vec<u8>>(&get))
             .await
             .map_err(|trouble| StoreError::Unreadable { what: describe(key), why: words(trouble) })?;
         match String::from_utf8(text) {
-            Ok(text) if Stamp::of(&text) == *stamp => Ok(Some(text)),
+            Ok(text) if Revision::of(&text) == *revision => Ok(Some(text)),
             _ => Err(StoreError::Conflict(key)),
         }
     }
@@ -86,7 +86,7 @@ impl RedisStore {
     /// Writes, and asks again when the answer is lost.
     async fn put(
         &self,
-        change: &Change,
+        change: &DocumentChange,
         note: Option<&PutNote>,
         text: &str,
         believed: Option<&str>,
@@ -104,9 +104,11 @@ impl RedisStore {
         let mut repeats = 0;
         loop {
             match timed(NAME, "write", link.server.run::<bool>(&call)).await {
-                Err(Trouble::Unknown(_)) if repeats < REPEATS => repeats += 1,
+                Err(Trouble::Unknown(_)) if repeats < MAX_WRITE_RETRIES => repeats += 1,
                 // A repeat that did not get through says nothing of the first attempt.
-                Err(Trouble::NotDone(_) | Trouble::NotYet(_)) if (1..REPEATS).contains(&repeats) => {
+                Err(Trouble::NotDone(_) | Trouble::NotYet(_))
+                    if (1..MAX_WRITE_RETRIES).contains(&repeats) =>
+                {
                     repeats += 1
                 }
                 Err(Trouble::NotDone(why) | Trouble::NotYet(why)) if repeats > 0 => {
@@ -114,11 +116,15 @@ impl RedisStore {
                 }
                 answer => return answer,
             }
-            tokio::time::sleep(link.world.jitter.spread(REPEAT_AFTER)).await;
+            tokio::time::sleep(link.world.jitter.spread(WRITE_RETRY_PAUSE)).await;
         }
     }
 
-    async fn write_with(&self, change: &Change, note: Option<&PutNote>) -> Result<Written, StoreError> {
+    async fn write_with(
+        &self,
+        change: &DocumentChange,
+        note: Option<&PutNote>,
+    ) -> Result<WriteReceipt, StoreError> {
         let key = change.key;
         let unwritable = |why: String| StoreError::Unwritable { what: describe(key), why };
         let text = serde_json::to_string(&change.value).map_err(|error| unwritable(error.to_string()))?;
@@ -132,7 +138,7 @@ impl RedisStore {
         // Readers of this process need no hint.
         self.link.look().await;
         match done {
-            Ok(true) => Ok(Written { stamp: Stamp::of(&text), stored_in: NAME, degraded: None }),
+            Ok(true) => Ok(WriteReceipt { revision: Revision::of(&text), stored_in: NAME, degraded: None }),
             Ok(false) => Err(StoreError::Conflict(key)),
             Err(Trouble::NotDone(why) | Trouble::NotYet(why)) => Err(unwritable(why)),
             Err(Trouble::Unknown(why)) => {
@@ -148,7 +154,7 @@ impl DocumentStore for RedisStore {
         NAME
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         self.link.read(key).await
     }
 
@@ -166,19 +172,73 @@ impl DocumentStore for RedisStore {
         }
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         self.write_with(change, None).await
     }
 
-    fn keeps_notes(&self) -> bool {
-        true
+    async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
+        let mut call = self.link.listing(&self.link.scripts.remove, &[key]);
+        call.arg(key.as_str()).arg(origin);
+        let removed = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
+        self.link.look().await;
+        removed.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
     }
 
-    async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+    fn change_log(&self) -> Option<&dyn ChangeLog> {
+        Some(self)
+    }
+
+    fn rollout(&self) -> Option<&dyn Rollout> {
+        Some(self)
+    }
+
+    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ChangeLog for RedisStore {
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<ListedChanges, StoreError> {
+        let unreadable =
+            |why: String| StoreError::Unreadable { what: "the list of changes in Redis".to_owned(), why };
+        if let Some(why) = self.link.unlisted().await {
+            return Err(unreadable(why));
+        }
+        let (list, from) = after.map_or((String::new(), String::new()), |after| {
+            let (major, minor) = after.place;
+            (after.list.clone(), format!("{major}-{}", minor.saturating_add(1)))
+        });
+        let mut call = self.link.scripts.changes.prepare();
+        call.key(self.link.key(CHANGES)).key(self.link.key(KNOWN)).arg(list).arg(from);
+        let (known, entries): (HashMap<String, String>, Vec<(String, HashMap<String, Vec<u8>>)>) =
+            timed(NAME, "changes", self.link.server.run(&call))
+                .await
+                .map_err(|trouble| unreadable(words(trouble)))?;
+        let list = known.get("list").map_or("", String::as_str);
+        let is_held = |key: &Key| known.get(&format!("doc:{key}")).is_some_and(|sum| sum != "-");
+        Ok(ListedChanges {
+            listed: entries.into_iter().filter_map(|(id, fields)| listed(list, &id, fields)).collect(),
+            held: Key::ALL.into_iter().filter(is_held).collect(),
+        })
+    }
+
+    async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
+        let mut call = self.link.listing(&self.link.scripts.recover, &[key]);
+        call.arg(key.as_str()).arg(text);
+        let recovered = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
+        self.link.look().await;
+        recovered.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
+    }
+}
+
+#[async_trait]
+impl PendingNotes for RedisStore {
+    async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
         self.link.note(key).await
     }
 
-    async fn write_noted(&self, change: &Change, note: &PutNote) -> Result<Written, StoreError> {
+    async fn write_noted(&self, change: &DocumentChange, note: &PutNote) -> Result<WriteReceipt, StoreError> {
         self.write_with(change, Some(note)).await
     }
 
@@ -199,58 +259,17 @@ impl DocumentStore for RedisStore {
             }
         }
     }
+}
 
-    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
-        let unreadable =
-            |why: String| StoreError::Unreadable { what: "the list of changes in Redis".to_owned(), why };
-        if let Some(why) = self.link.unlisted().await {
-            return Err(unreadable(why));
-        }
-        let (list, from) = after.map_or((String::new(), String::new()), |after| {
-            let (major, minor) = after.place;
-            (after.list.clone(), format!("{major}-{}", minor.saturating_add(1)))
-        });
-        let mut call = self.link.scripts.changes.prepare();
-        call.key(self.link.key(CHANGES)).key(self.link.key(KNOWN)).arg(list).arg(from);
-        let (known, entries): (HashMap<String, String>, Vec<(String, HashMap<String, Vec<u8>>)>) =
-            timed(NAME, "changes", self.link.server.run(&call))
-                .await
-                .map_err(|trouble| unreadable(words(trouble)))?;
-        let list = known.get("list").map_or("", String::as_str);
-        let is_held = |key: &Key| known.get(&format!("doc:{key}")).is_some_and(|sum| sum != "-");
-        Ok(Some(Changes {
-            listed: entries.into_iter().filter_map(|(id, fields)| listed(list, &id, fields)).collect(),
-            held: Key::ALL.into_iter().filter(is_held).collect(),
-        }))
-    }
-
-    async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
-        let mut call = self.link.listing(&self.link.scripts.recover, &[key]);
-        call.arg(key.as_str()).arg(text);
-        let recovered = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
-        self.link.look().await;
-        recovered.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
-    }
-
-    async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
-        let mut call = self.link.listing(&self.link.scripts.remove, &[key]);
-        call.arg(key.as_str()).arg(origin);
-        let removed = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
-        self.link.look().await;
-        removed.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
-    }
-
-    fn knows_removals(&self) -> bool {
-        true
-    }
-
+#[async_trait]
+impl Rollout for RedisStore {
     async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {
         let unwritable =
             |why: String| StoreError::Unwritable { what: "what this worker runs, in Redis".to_owned(), why };
         let said = serde_json::to_string(ack).map_err(|error| unwritable(error.to_string()))?;
         let mut call = self.link.scripts.acknowledge.prepare();
         call.key(self.link.key(WORKERS)).key(self.link.key(ALIVE));
-        call.arg(&ack.worker).arg(said).arg(FORGOTTEN.as_millis() as u64);
+        call.arg(&ack.worker).arg(said).arg(WORKER_TTL.as_millis() as u64);
         let done = timed(NAME, "acknowledge", self.link.server.run::<()>(&call)).await;
         done.map_err(|trouble| unwritable(words(trouble)))
     }
@@ -266,7 +285,7 @@ impl DocumentStore for RedisStore {
 
     async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
         let mut call = self.link.scripts.workers.prepare();
-        call.key(self.link.key(WORKERS)).key(self.link.key(ALIVE)).arg(FORGOTTEN.as_millis() as u64);
+        call.key(self.link.key(WORKERS)).key(self.link.key(ALIVE)).arg(WORKER_TTL.as_millis() as u64);
         let said: Vec<String> =
             timed(NAME, "workers", self.link.server.run(&call)).await.map_err(|trouble| {
                 StoreError::Unreadable {
@@ -280,10 +299,10 @@ impl DocumentStore for RedisStore {
 }
 
 /// An entry of the list; `None` = of a document that is not known here.
-fn listed(list: &str, id: &str, mut fields: HashMap<String, Vec<u8>>) -> Option<Listed> {
+fn listed(list: &str, id: &str, mut fields: HashMap<String, Vec<u8>>) -> Option<ListedChange> {
     let mut text = |name: &str| fields.remove(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let name = text("key")?;
-    Some(Listed {
+    Some(ListedChange {
         id: format!("{list}:{id}").parse().ok()?,
         key: Key::ALL.into_iter().find(|key| key.as_str() == name)?,
         origin: text("origin").unwrap_or_default(),

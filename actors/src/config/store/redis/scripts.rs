@@ -4,7 +4,7 @@
 //! | key, after the prefix | type | holds |
 //! |---|---|---|
 //! | `<document>` | string | JSON text, as the reference system reads and writes it (its section 2.1) |
-//! | `changes` | stream | the last [`CAP`] changes: `key`, `origin`, `writer`, `nonce`, `text` unless it was removed |
+//! | `changes` | stream | the last [`MAX_LISTED_CHANGES`] changes: `key`, `origin`, `writer`, `nonce`, `text` unless it was removed |
 //! | `known` | hash | `list`: random id of the list; `doc:<document>`: SHA-1 of the text that was listed last, `-` = removed; `at:magic_link_tokens`: id of the one entry that holds sign-in links |
 //! | `pending` | hash | document → note about a change that waits for the store that has the last word; `settled:<document>`: ids of those that arrived, newest first |
 //! | `workers` | hash | worker → what it makes of the documents |
@@ -17,10 +17,10 @@
 
 use crate::kernel::redis::Script;
 
-use crate::config::store::file::LARGEST;
+use crate::config::store::file::MAX_STORED_BYTES;
 
 /// How many changes are kept, for a month at most: enough for a journal that is away for a while.
-pub(super) const CAP: usize = 500;
+pub(super) const MAX_LISTED_CHANGES: usize = 500;
 
 /// Of the list of changes.
 pub(super) const CHANGES: &str = "changes";
@@ -40,7 +40,7 @@ pub(super) const EVENTS: &str = "events";
 pub(super) const ELSEWHERE: &str = "elsewhere:";
 
 /// All scripts, hashed once.
-pub(super) struct Scripts {
+pub(super) struct ConfigScripts {
     pub(super) look: Script,
     pub(super) write: Script,
     pub(super) note: Script,
@@ -55,14 +55,14 @@ pub(super) struct Scripts {
 macro_rules! listing {
     ($file:literal) => {
         Script::new(&format!(
-            "local largest = {LARGEST}\n{}{}",
+            "local largest = {MAX_STORED_BYTES}\n{}{}",
             include_str!("lua/common.lua"),
             include_str!($file)
         ))
     };
 }
 
-impl Scripts {
+impl ConfigScripts {
     pub(super) fn new() -> Self {
         Self {
             look: listing!("lua/look.lua"),

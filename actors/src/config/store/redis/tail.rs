@@ -6,30 +6,30 @@ use std::time::Duration;
 use ::redis::RedisError;
 use futures::StreamExt as _;
 
-use super::link::Link;
+use super::link::RedisLink;
 use super::scripts::{ELSEWHERE, EVENTS};
 use crate::kernel::backoff::{Backoff, Retries};
 
 /// How often the documents are looked at, hints or not: a program that knows nothing of the
 /// hints, such as the reference system, is heard within this time.
-pub(super) const LOOK: Duration = Duration::from_millis(500);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Pauses before subscribing again.
-const AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+const RESUBSCRIBE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Runs until it is aborted.
-pub(super) async fn follow(link: Arc<Link>) {
+pub(super) async fn follow(link: Arc<RedisLink>) {
     tokio::join!(look_again_and_again(&link), listen_again_and_again(&link));
 }
 
-async fn look_again_and_again(link: &Link) {
+async fn look_again_and_again(link: &RedisLink) {
     loop {
         link.look().await;
-        tokio::time::sleep(link.world.jitter.spread(LOOK)).await;
+        tokio::time::sleep(link.world.jitter.spread(POLL_INTERVAL)).await;
     }
 }
 
-async fn listen_again_and_again(link: &Link) {
-    let mut retries = AGAIN.retries();
+async fn listen_again_and_again(link: &RedisLink) {
+    let mut retries = RESUBSCRIBE_BACKOFF.retries();
     loop {
         match listen(link, &mut retries).await {
             Ok(()) => tracing::warn!("the subscription to changes of the configuration ended"),
@@ -41,7 +41,7 @@ async fn listen_again_and_again(link: &Link) {
     }
 }
 
-async fn listen(link: &Link, retries: &mut Retries) -> Result<(), RedisError> {
+async fn listen(link: &RedisLink, retries: &mut Retries) -> Result<(), RedisError> {
     let slow = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let subscribe = async {
         let mut hints = link.server.dialer().subscriber().await?;

@@ -4,15 +4,15 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::book::Book;
+use crate::config::active::ActiveDocuments;
 use crate::config::policy::EnvDefaults;
-use crate::config::store::{Ack, AckState, ChangeId, PutNote};
+use crate::config::store::{Ack, AckState, ChangeId, PendingNotes as _, PutNote, Rollout as _};
 
 #[tokio::test]
 async fn documents_of_the_reference_system_are_read_as_they_are() {
     let server = Server::start().await;
     let store = server.store("here");
-    assert_eq!(store.read(KEY).await, Ok(Read::Absent));
+    assert_eq!(store.read(KEY).await, Ok(StoreReading::Absent));
     let python = r#"{"webhook_sending_enabled": false, "note": "été ☀", "n": 1.0, "none": null}"#;
     for (text, state) in [
         (python, "ok"),
@@ -26,11 +26,15 @@ async fn documents_of_the_reference_system_are_read_as_they_are() {
         let store = server.store("there");
         server.set(KEY, text).await;
         let read = store.read(KEY).await;
-        assert_eq!(read, Ok(Read::Found { text: text.to_owned(), stamp: Stamp::of(text) }), "{text}");
-        let mut book = Book::default();
+        assert_eq!(
+            read,
+            Ok(StoreReading::Found { text: text.to_owned(), revision: Revision::of(text) }),
+            "{text}"
+        );
+        let mut active = ActiveDocuments::default();
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        book.insist(KEY, read, &EnvDefaults::default(), now);
-        let found = book.status().into_iter().find(|status| status.key == KEY.as_str()).unwrap();
+        active.take_final(KEY, read, &EnvDefaults::default(), now);
+        let found = active.status().into_iter().find(|status| status.key == KEY.as_str()).unwrap();
         assert_eq!(found.state, state, "{text}: {:?}", found.problems);
     }
     server.command::<()>(&["DEL", "r:ss:config:webhook_config"]).await;
@@ -45,7 +49,7 @@ async fn documents_of_the_reference_system_are_read_as_they_are() {
 #[tokio::test]
 async fn a_server_that_never_held_a_document_has_an_empty_list() {
     let server = Server::start().await;
-    let changes = server.store("here").changes(None).await.unwrap().unwrap();
+    let changes = server.store("here").changes(None).await.unwrap();
     assert!(changes.listed.is_empty() && changes.held.is_empty());
 }
 
@@ -54,12 +58,12 @@ async fn what_is_written_can_be_read_by_the_reference_system() {
     let server = Server::start().await;
     let store = server.store("here");
     let value = json!({"b": "été", "a": {"x": []}, "n": 1.0});
-    let written = store.write(&change(value.clone(), Expect::Absent, "cli")).await.unwrap();
+    let written = store.write(&change(value.clone(), Precondition::Absent, "cli")).await.unwrap();
     assert_eq!((written.stored_in, written.degraded), ("redis", None));
     let text = server.get(KEY).await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     assert!(text.contains("été"), "{text}");
-    assert_eq!(Stamp::of(&text), written.stamp);
+    assert_eq!(Revision::of(&text), written.revision);
     assert_eq!(server.command::<i64>(&["TTL", "r:ss:config:webhook_config"]).await, -1);
 }
 
@@ -98,12 +102,12 @@ async fn a_stale_write_changes_nothing() {
     let server = Server::start().await;
     let store = server.store("here");
     server.set(KEY, "{\"a\": 1}").await;
-    for stale in [Expect::Absent, stamp("{\"a\":1}")] {
+    for stale in [Precondition::Absent, revision("{\"a\":1}")] {
         assert_eq!(store.write(&change(json!({}), stale, "cli")).await, Err(StoreError::Conflict(KEY)));
     }
     assert_eq!(server.get(KEY).await.unwrap(), "{\"a\": 1}");
     server.command::<()>(&["DEL", "r:ss:config:webhook_config"]).await;
-    let gone = store.write(&change(json!({}), stamp("{\"a\": 1}"), "cli")).await;
+    let gone = store.write(&change(json!({}), revision("{\"a\": 1}"), "cli")).await;
     assert_eq!(gone, Err(StoreError::Conflict(KEY)));
     assert_eq!(server.get(KEY).await, None);
 }
@@ -119,23 +123,23 @@ async fn changes_of_other_programs_are_listed_once_and_in_order() {
     look().await;
     server.set(KEY, "{\"n\": 1}").await;
     look().await;
-    stores[0].write(&change(json!({"n": 2}), stamp("{\"n\": 1}"), "cli")).await.unwrap();
+    stores[0].write(&change(json!({"n": 2}), revision("{\"n\": 1}"), "cli")).await.unwrap();
     // Nobody looks between this and the write that knows of it.
     server.set(KEY, "{\"n\": 3}").await;
-    stores[1].write(&change(json!({"n": 4}), stamp("{\"n\": 3}"), "api")).await.unwrap();
+    stores[1].write(&change(json!({"n": 4}), revision("{\"n\": 3}"), "api")).await.unwrap();
     server.command::<()>(&["DEL", "r:ss:config:webhook_config"]).await;
     look().await;
     look().await;
     assert_eq!(origins(&stores[2]).await, ["startup", "external", "cli", "external", "api", "external"]);
 
-    let changes = stores[2].changes(None).await.unwrap().unwrap();
+    let changes = stores[2].changes(None).await.unwrap();
     assert_eq!(changes.listed[3].text.as_deref(), Some("{\"n\": 3}"));
     assert_eq!(changes.listed[5].text, None, "removed");
     assert!(changes.held.is_empty());
-    let after = stores[0].changes(Some(&changes.listed[3].id)).await.unwrap().unwrap();
+    let after = stores[0].changes(Some(&changes.listed[3].id)).await.unwrap();
     assert_eq!(after.listed, changes.listed[4..]);
     let another = ChangeId { list: "another".to_owned(), place: changes.listed[3].id.place };
-    let all = stores[0].changes(Some(&another)).await.unwrap().unwrap();
+    let all = stores[0].changes(Some(&another)).await.unwrap();
     assert_eq!(all.listed.len(), 6, "the place is of another list");
 }
 
@@ -160,7 +164,7 @@ async fn a_server_without_memory_is_read_and_the_list_says_that_it_is_not_comple
     let store = server.store("here");
     assert_eq!(held(&store, KEY).await.0, json!({}));
     assert!(matches!(store.changes(None).await, Err(StoreError::Unreadable { .. })));
-    let full = store.write(&change(json!({"a": 1}), stamp("{}"), "cli")).await;
+    let full = store.write(&change(json!({"a": 1}), revision("{}"), "cli")).await;
     assert!(matches!(full, Err(StoreError::Unwritable { .. })), "{full:?}");
     assert_eq!(server.get(KEY).await.unwrap(), "{}");
     server.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
@@ -187,7 +191,7 @@ async fn others_are_heard_with_and_without_a_hint_and_after_a_cut() {
             }
         }
     };
-    assert_eq!(reader.read(KEY).await, Ok(Read::Absent));
+    assert_eq!(reader.read(KEY).await, Ok(StoreReading::Absent));
     let patience = Duration::from_secs(30);
     let first = tokio::spawn(heard(json!(1)));
     until("the subscription", subscribed).await;
@@ -219,13 +223,13 @@ async fn an_emptied_server_is_not_a_removal_and_is_put_right_once() {
     }
     server.restart().await;
     // Somebody writes another document before anybody looks.
-    let other = Change { key: Key::RuntimeFlags, ..change(json!({}), Expect::Absent, "cli") };
+    let other = DocumentChange { key: Key::RuntimeFlags, ..change(json!({}), Precondition::Absent, "cli") };
     server.store("new").write(&other).await.unwrap();
     for store in &stores {
         until("it is noticed", async || store.read(KEY).await == Err(StoreError::Lost(KEY))).await;
-        assert_eq!(store.read(Key::PollingConfig).await, Ok(Read::Absent), "nobody knew it");
+        assert_eq!(store.read(Key::PollingConfig).await, Ok(StoreReading::Absent), "nobody knew it");
     }
-    assert_eq!(server.store("new").read(KEY).await, Ok(Read::Absent));
+    assert_eq!(server.store("new").read(KEY).await, Ok(StoreReading::Absent));
     let all = futures::future::join_all(stores.iter().map(|store| store.recover(KEY, text))).await;
     assert_eq!(all.iter().filter(|recovered| **recovered == Ok(true)).count(), 1, "{all:?}");
     for store in &stores {
@@ -236,7 +240,7 @@ async fn an_emptied_server_is_not_a_removal_and_is_put_right_once() {
 
     server.command::<()>(&["DEL", "r:ss:config:webhook_config"]).await;
     for store in &stores {
-        until("the removal is seen", async || store.read(KEY).await == Ok(Read::Absent)).await;
+        until("the removal is seen", async || store.read(KEY).await == Ok(StoreReading::Absent)).await;
         assert_eq!(store.recover(KEY, text).await, Ok(false), "somebody removed it");
     }
 }
@@ -278,7 +282,7 @@ async fn a_server_that_is_not_there_is_no_absence_and_no_secret_is_told() {
     server.kill();
     for answer in [
         store.read(KEY).await.map(drop),
-        store.write(&change(json!({}), Expect::Absent, "cli")).await.map(drop),
+        store.write(&change(json!({}), Precondition::Absent, "cli")).await.map(drop),
         store.changes(None).await.map(drop),
         store.recover(KEY, "{}").await.map(drop),
         store.workers().await.map(drop),
@@ -288,7 +292,7 @@ async fn a_server_that_is_not_there_is_no_absence_and_no_secret_is_told() {
         assert!(!error.to_string().contains("hidden"), "{error}");
     }
     server.restart().await;
-    until("it answers again", async || store.read(KEY).await == Ok(Read::Absent)).await;
+    until("it answers again", async || store.read(KEY).await == Ok(StoreReading::Absent)).await;
 }
 
 #[tokio::test]
@@ -320,11 +324,12 @@ async fn a_note_goes_with_its_document_and_is_replaced_by_who_knows_it() {
         settled: settled.map(str::to_owned),
     };
     let first = note(None, Some("n1"), None);
-    let written = one.write_noted(&change(json!({"a": 1}), Expect::Absent, "api"), &first).await.unwrap();
+    let written =
+        one.write_noted(&change(json!({"a": 1}), Precondition::Absent, "api"), &first).await.unwrap();
     other.changed().await;
     until("the note", async || other.note(KEY).await.unwrap().note.as_deref() == Some("n1")).await;
     // Another note, or another document than believed: both stay as they are.
-    let (known, stale) = (Expect::Stamp(written.stamp), Expect::Absent);
+    let (known, stale) = (Precondition::Revision(written.revision), Precondition::Absent);
     for (expected, note) in
         [(known.clone(), note(None, Some("n2"), None)), (stale, note(Some("n1"), Some("n2"), None))]
     {

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::{RedisSettings, RedisStore};
 use crate::config::documents::Key;
-use crate::config::store::{Change, DocumentStore as _, Expect, Read, Stamp, StoreError};
+use crate::config::store::{
+    ChangeLog as _, DocumentChange, DocumentStore as _, Precondition, Revision, StoreError, StoreReading,
+};
 use crate::kernel::clock::World;
 
 const KEY: Key = Key::WebhookConfig;
@@ -102,17 +104,17 @@ async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     panic!("it did not happen: {what}");
 }
 
-fn change(value: serde_json::Value, expected: Expect, origin: &str) -> Change {
-    Change { key: KEY, value, expected, origin: origin.to_owned() }
+fn change(value: serde_json::Value, expected: Precondition, origin: &str) -> DocumentChange {
+    DocumentChange { key: KEY, value, expected, origin: origin.to_owned() }
 }
 
 /// What is stored, by the store's own word, as soon as it can tell.
-async fn held(store: &RedisStore, key: Key) -> (serde_json::Value, Expect) {
+async fn held(store: &RedisStore, key: Key) -> (serde_json::Value, Precondition) {
     for _ in 0..500 {
         match store.read(key).await {
-            Ok(Read::Absent) => return (serde_json::json!({}), Expect::Absent),
-            Ok(Read::Found { text, stamp }) => {
-                return (serde_json::from_str(&text).unwrap(), Expect::Stamp(stamp));
+            Ok(StoreReading::Absent) => return (serde_json::json!({}), Precondition::Absent),
+            Ok(StoreReading::Found { text, revision }) => {
+                return (serde_json::from_str(&text).unwrap(), Precondition::Revision(revision));
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
@@ -135,10 +137,10 @@ async fn set_field(store: &RedisStore, field: &str, to: serde_json::Value, origi
 
 /// `origin` of every listed change, oldest first.
 async fn origins(store: &RedisStore) -> Vec<String> {
-    let changes = store.changes(None).await.unwrap().unwrap();
+    let changes = store.changes(None).await.unwrap();
     changes.listed.into_iter().map(|change| change.origin).collect()
 }
 
-fn stamp(text: &str) -> Expect {
-    Expect::Stamp(Stamp::of(text))
+fn revision(text: &str) -> Precondition {
+    Precondition::Revision(Revision::of(text))
 }

@@ -10,10 +10,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::super::link::LIMITS;
-use super::super::tail::LOOK;
+use super::super::tail::POLL_INTERVAL;
 use super::*;
-use crate::config::book::{Book, canonical_hash};
-use crate::config::follow::put_back;
+use crate::config::active::{ActiveDocuments, canonical_hash};
+use crate::config::history::import::put_back;
 use crate::config::load::load;
 use crate::config::policy::EnvDefaults;
 use crate::config::{ConfigActor, ConfigDeps, WireConfig};
@@ -40,7 +40,7 @@ impl Worker {
         let deps = ConfigDeps {
             world: World::real(),
             journal: Arc::clone(journal),
-            policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&env, 1))),
+            policy: Arc::new(ArcSwap::from_pointee(ActiveDocuments::default().policy(&env, 1))),
             worker: name.to_owned(),
             store: store.clone(),
             env,
@@ -215,15 +215,15 @@ async fn a_worker_that_starts_with_an_emptied_server_puts_back_what_the_journal_
     let store = server.store("b");
     put_back(store.as_ref(), journal.as_ref()).await;
     let env = EnvDefaults::default();
-    let book = load(store.as_ref(), &env, Some(journal.as_ref()), World::real().now()).await;
-    assert!(!book.policy(&env, 1).sending_enabled);
+    let active = load(store.as_ref(), &env, Some(journal.as_ref()), World::real().now()).await;
+    assert!(!active.policy(&env, 1).sending_enabled);
 }
 
 /// How long a worker may act on a version after another one was published: the look before may
 /// have used up its time for a connection and an answer, and the pause until the next one may be
 /// a fifth longer.
 fn timer() -> Duration {
-    LOOK.mul_f64(1.2) + LIMITS.connect + LIMITS.response
+    POLL_INTERVAL.mul_f64(1.2) + LIMITS.connect + LIMITS.response
 }
 
 /// Numbers that can be had again: the seed is printed, `SEED=n` replays it.

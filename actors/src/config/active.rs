@@ -1,19 +1,21 @@
 //! What is known about each document: what is in force, what was read last, what is wrong
 //! with it. Pure: the world brings what it read.
 
+mod canonical;
+mod report;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::documents::{self, Documents, Governs, Key, Problem, effect};
-use super::policy::{self, EnvDefaults};
-use super::store::{AckState, Read, StoreError};
+pub use self::canonical::canonical_hash;
+use super::documents::{self, DocumentSet, FieldProblem, Governs, Key};
+use super::policy::EnvDefaults;
+use super::store::{StoreError, StoreReading};
 use crate::kernel::digest::sha256;
 use crate::kernel::said::{Said, said};
-use crate::mail::policy::Policy;
-use crate::messages::DocumentStatus;
 
 /// A document that vanished, or that is no JSON, may be one that an editor is just
 /// writing: it counts only when it is still so after this time.
@@ -30,34 +32,34 @@ pub struct InForce {
 
 /// What a reading came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum ReadOutcome {
     /// The document is as it was.
     Unchanged,
     /// It may be half-written: read it again after [`GRACE`].
     Wait,
-    /// It is refused; what was in force stays. See also [`Book::withholds`] and
-    /// [`Book::is_switched_off`].
+    /// It is refused; what was in force stays. See also [`ActiveDocuments::withholds`] and
+    /// [`ActiveDocuments::is_switched_off`].
     Refused,
     /// It is in force now (or its removal is).
     Applied,
     /// The store has lost it; what was in force stays.
     Lost,
     /// It is not stored any more; what was in force stays, unless the journal knows that
-    /// somebody removed it: see [`Book::remove`].
+    /// somebody removed it: see [`ActiveDocuments::remove`].
     Vanished,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Entry {
+struct ActiveEntry {
     in_force: Option<InForce>,
     /// What is wrong with the stored document as a whole: it is not the one in force.
-    refused: Vec<Problem>,
+    refused: Vec<FieldProblem>,
     /// The stored document is refused, and its switch says off: see [`documents::says_off`].
     off: bool,
     /// It is in force, but not stored any more, and nobody is known to have removed it.
     vanished: bool,
     /// What disabled itself within the document in force.
-    disabled: Vec<Problem>,
+    disabled: Vec<FieldProblem>,
     /// Since when the document looks half-written.
     suspect_since: Option<DateTime<Utc>>,
     /// Hash of the text that was last read to the end.
@@ -67,37 +69,39 @@ struct Entry {
     loaded_at: Option<DateTime<Utc>>,
 }
 
-/// See the module page.
+/// The documents that decide in this process, with what is wrong with the stored ones.
 #[derive(Debug, Clone, Default)]
-pub struct Book {
-    documents: Documents,
-    entries: BTreeMap<Key, Entry>,
+pub struct ActiveDocuments {
+    documents: DocumentSet,
+    entries: BTreeMap<Key, ActiveEntry>,
 }
 
-impl Book {
+impl ActiveDocuments {
     /// Takes in what was read of one document.
     pub fn take(
         &mut self,
         key: Key,
-        read: Result<Read, StoreError>,
+        read: Result<StoreReading, StoreError>,
         env: &EnvDefaults,
         now: DateTime<Utc>,
-    ) -> Taken {
+    ) -> ReadOutcome {
         match read {
-            Err(StoreError::Lost(_)) if self.in_force(key).is_some() => Taken::Lost,
-            Err(error) => self.suspect(key, Problem::new("document", Said::alike(error.to_string())), now),
-            Ok(Read::Absent) => self.take_absence(key, env, now),
-            Ok(Read::Found { text, .. }) => {
+            Err(StoreError::Lost(_)) if self.in_force(key).is_some() => ReadOutcome::Lost,
+            Err(error) => {
+                self.suspect(key, FieldProblem::new("document", Said::alike(error.to_string())), now)
+            }
+            Ok(StoreReading::Absent) => self.take_absence(key, env, now),
+            Ok(StoreReading::Found { text, .. }) => {
                 let text_hash = sha256(&text);
                 let entry = self.entries.entry(key).or_default();
                 if entry.last_text.as_ref() == Some(&text_hash) {
                     entry.suspect_since = None;
-                    return Taken::Unchanged;
+                    return ReadOutcome::Unchanged;
                 }
                 match documents::from_json::<Value>(&text) {
                     Err(error) => self.suspect(
                         key,
-                        Problem::new("document", no_json(error.line(), error.column())),
+                        FieldProblem::new("document", no_json(error.line(), error.column())),
                         now,
                     ),
                     Ok(value) => self.take_document(key, text, text_hash, &value, env, now),
@@ -121,10 +125,10 @@ impl Book {
     }
 
     /// Ends the benefit of the doubt: what looks half-written is refused now.
-    pub fn insist(
+    pub fn take_final(
         &mut self,
         key: Key,
-        read: Result<Read, StoreError>,
+        read: Result<StoreReading, StoreError>,
         env: &EnvDefaults,
         now: DateTime<Utc>,
     ) {
@@ -175,131 +179,28 @@ impl Book {
         self.entries.get(&key).map(|entry| entry.stored.as_str())
     }
 
-    /// What to tell the other workers.
-    #[must_use]
-    pub fn states(&self) -> BTreeMap<Key, AckState> {
-        let state = |key| AckState {
-            hash: self.in_force(key).map(|document| document.hash.clone()).unwrap_or_default(),
-            refused: self.is_refused(key).then(|| self.what_is_wrong(key)),
-        };
-        Key::ALL.into_iter().map(|key| (key, state(key))).collect()
-    }
-
-    /// What is wrong with a document.
-    #[must_use]
-    pub fn problems(&self, key: Key) -> Vec<Problem> {
-        self.entries
-            .get(&key)
-            .map(|entry| {
-                let missing = entry.vanished.then(|| Problem::new("", missing(key)));
-                missing.into_iter().chain(entry.refused.iter().chain(&entry.disabled).cloned()).collect()
-            })
-            .unwrap_or_default()
-    }
-
-    /// The same in one message; empty = nothing.
-    #[must_use]
-    pub fn what_is_wrong(&self, key: Key) -> Said {
-        let said: Vec<Said> = self.problems(key).iter().map(Problem::said).collect();
-        Said::joined(&said, "; ")
-    }
-
-    /// What of the document in force changes nothing.
-    #[must_use]
-    pub fn remarks(&self, key: Key) -> Vec<Said> {
-        let document = self.in_force(key).and_then(|document| documents::from_json(&document.text).ok());
-        document.map(|document: Value| effect::remarks(key, &document)).unwrap_or_default()
-    }
-
-    /// Which fields stand for others that are absent.
-    #[must_use]
-    pub fn stand_ins(&self) -> Vec<Said> {
-        let webhook = self.documents.webhook.iter();
-        webhook
-            .flat_map(|document| &document.stand_ins)
-            .map(|Said { french, english }| {
-                said!("webhook_config\u{a0}: {french}", "webhook_config: {english}")
-            })
-            .collect()
-    }
-
-    /// The policy that follows.
-    #[must_use]
-    pub fn policy(&self, env: &EnvDefaults, version: u64) -> Policy {
-        let mut policy = policy::build(&self.documents, env, version);
-        for key in Key::ALL.into_iter().filter(|key| key.governs().is_some()) {
-            if let Some(document) = self.in_force(key) {
-                policy.configuration.add(key.as_str(), &document.hash);
-            }
-        }
-        for key in Key::ALL {
-            let why = || {
-                self.problems(key).into_iter().map(|problem| {
-                    let Said { french, english } = problem.said();
-                    said!("{key} : {french}", "{key}: {english}")
-                })
-            };
-            match self.withholds(key) {
-                Some(Governs::Polling) => policy.withheld.polling.extend(why()),
-                Some(Governs::Sending) => policy.withheld.sending.extend(why()),
-                None => {}
-            }
-            match key.governs().filter(|_| self.is_switched_off(key)) {
-                Some(Governs::Polling) => policy.schedule.enabled = false,
-                Some(Governs::Sending) => policy.sending_enabled = false,
-                None => {}
-            }
-        }
-        policy
-    }
-
-    /// How the documents are.
-    #[must_use]
-    pub fn status(&self) -> Vec<DocumentStatus> {
-        Key::ALL
-            .iter()
-            .map(|key| DocumentStatus {
-                key: key.as_str().to_owned(),
-                state: match (self.is_refused(*key), self.in_force(*key)) {
-                    _ if self.is_missing(*key) => "missing",
-                    (true, _) => "invalid",
-                    (false, Some(_)) => "ok",
-                    (false, None) => "absent",
-                }
-                .to_owned(),
-                problems: self.problems(*key),
-                withholds: self.withholds(*key),
-                switched_off: self.is_switched_off(*key),
-                remarks: self.remarks(*key),
-                loaded_at: self.entries.get(key).and_then(|entry| entry.loaded_at),
-                hash: self.in_force(*key).map(|document| document.hash.clone()).unwrap_or_default(),
-                ..DocumentStatus::default()
-            })
-            .collect()
-    }
-
-    fn take_absence(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) -> Taken {
+    fn take_absence(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) -> ReadOutcome {
         let entry = self.entries.entry(key).or_default();
         if entry.in_force.is_none() && entry.refused.is_empty() {
             entry.suspect_since = None;
             entry.loaded_at.get_or_insert(now);
-            return Taken::Unchanged;
+            return ReadOutcome::Unchanged;
         }
         if entry.in_doubt(now) {
-            return Taken::Wait;
+            return ReadOutcome::Wait;
         }
         // What governs nothing is not missed; sign-in links are revoked by removing them.
         if entry.in_force.is_none() || key.governs().is_none() {
             self.remove(key, env, now);
-            return Taken::Applied;
+            return ReadOutcome::Applied;
         }
         entry.is_missed(now);
-        Taken::Vanished
+        ReadOutcome::Vanished
     }
 
     /// Removes a document: somebody did that, as the journal knows.
     pub fn remove(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) {
-        self.entries.insert(key, Entry { loaded_at: Some(now), ..Entry::default() });
+        self.entries.insert(key, ActiveEntry { loaded_at: Some(now), ..ActiveEntry::default() });
         // Removing a document cannot fail.
         drop(self.documents.put(key, None, env));
     }
@@ -310,7 +211,7 @@ impl Book {
         let Ok(value) = documents::from_json::<Value>(&text) else { return };
         let Ok(disabled) = self.documents.put(key, Some(&value), env) else { return };
         let in_force = Some(InForce { hash: canonical_hash(&value), text });
-        let mut entry = Entry { in_force, disabled, ..Entry::default() };
+        let mut entry = ActiveEntry { in_force, disabled, ..ActiveEntry::default() };
         entry.is_missed(now);
         self.entries.insert(key, entry);
     }
@@ -322,20 +223,20 @@ impl Book {
     }
 
     /// Something that may mend itself within [`GRACE`].
-    fn suspect(&mut self, key: Key, problem: Problem, now: DateTime<Utc>) -> Taken {
+    fn suspect(&mut self, key: Key, problem: FieldProblem, now: DateTime<Utc>) -> ReadOutcome {
         let entry = self.entries.entry(key).or_default();
         if entry.refused.first() == Some(&problem) {
-            return Taken::Unchanged;
+            return ReadOutcome::Unchanged;
         }
         if entry.in_doubt(now) {
-            return Taken::Wait;
+            return ReadOutcome::Wait;
         }
         entry.suspect_since = None;
         entry.refused = vec![problem];
         entry.last_text = None;
         entry.stored.clear();
         entry.loaded_at = Some(now);
-        Taken::Refused
+        ReadOutcome::Refused
     }
 
     fn take_document(
@@ -346,7 +247,7 @@ impl Book {
         value: &Value,
         env: &EnvDefaults,
         now: DateTime<Utc>,
-    ) -> Taken {
+    ) -> ReadOutcome {
         let put = self.documents.put(key, Some(value), env);
         let off = put.is_err() && documents::says_off(key, value);
         let hash = canonical_hash(value);
@@ -360,7 +261,7 @@ impl Book {
         match put {
             Err(problems) => {
                 entry.refused = problems;
-                Taken::Refused
+                ReadOutcome::Refused
             }
             Ok(disabled) => {
                 entry.disabled = disabled;
@@ -368,7 +269,7 @@ impl Book {
                 let mended = !std::mem::take(&mut entry.refused).is_empty();
                 let same = entry.in_force.as_ref().is_some_and(|before| before.hash == hash);
                 entry.in_force = Some(InForce { text, hash });
-                if same && !mended { Taken::Unchanged } else { Taken::Applied }
+                if same && !mended { ReadOutcome::Unchanged } else { ReadOutcome::Applied }
             }
         }
     }
@@ -379,17 +280,7 @@ fn no_json(line: usize, column: usize) -> Said {
     said!("JSON invalide (ligne {line}, colonne {column})", "it is no JSON (line {line}, column {column})")
 }
 
-/// Said of a document that is in force and not stored any more.
-fn missing(key: Key) -> Said {
-    said!(
-        "il n'est plus stocké, et personne ne l'a supprimé que l'on sache\u{a0}: le dernier bon reste en vigueur\u{a0}; \
-         `config remove {key}` le supprime",
-        "it is not stored any more, and nobody is known to have removed it: the last good one stays in force; \
-         `config remove {key}` removes it"
-    )
-}
-
-impl Entry {
+impl ActiveEntry {
     fn is_missed(&mut self, now: DateTime<Utc>) {
         if !self.vanished {
             self.loaded_at = Some(now);
@@ -407,44 +298,6 @@ impl Entry {
         // A clock that was set back must not keep the doubt alive.
         let waited = (now - since).abs().to_std().unwrap_or_default();
         waited < GRACE
-    }
-}
-
-/// SHA-256, in hex, of a document's canonical JSON: keys sorted, no blanks.
-#[must_use]
-pub fn canonical_hash(value: &Value) -> String {
-    let mut text = String::new();
-    write_canonical(value, &mut text);
-    sha256(text)
-}
-
-fn write_canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(object) => {
-            let mut fields: Vec<_> = object.iter().collect();
-            fields.sort_by_key(|(name, _)| name.as_str());
-            out.push('{');
-            for (index, (name, value)) in fields.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                out.push_str(&Value::from(name.as_str()).to_string());
-                out.push(':');
-                write_canonical(value, out);
-            }
-            out.push('}');
-        }
-        Value::Array(members) => {
-            out.push('[');
-            for (index, member) in members.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_canonical(member, out);
-            }
-            out.push(']');
-        }
-        scalar => out.push_str(&scalar.to_string()),
     }
 }
 

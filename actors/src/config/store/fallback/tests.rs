@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::events::{ConfigEvent, config_stream};
 use crate::config::history;
-use crate::config::state::{ConfigEvent, config_stream};
-use crate::config::store::{Kept, PutNote};
+use crate::config::store::{PutNote, StoredNote};
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::memory::MemoryJournal;
 
@@ -37,7 +37,7 @@ struct Scripted {
     text: Mutex<Option<String>>,
     origins: Mutex<Vec<String>>,
     /// `None` = it keeps no notes.
-    kept: Option<Mutex<Kept>>,
+    kept: Option<Mutex<StoredNote>>,
 }
 
 impl Scripted {
@@ -47,7 +47,7 @@ impl Scripted {
     }
 
     /// One that keeps notes for everybody.
-    fn keeper(name: &'static str) -> Arc<Self> {
+    fn pending_store(name: &'static str) -> Arc<Self> {
         let (mood, kept) = (Mutex::new(Mood::Well), Some(Mutex::default()));
         Arc::new(Self { name, mood, text: Mutex::default(), origins: Mutex::default(), kept })
     }
@@ -80,15 +80,15 @@ impl DocumentStore for Scripted {
         self.name
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         match self.mood() {
-            _ if key != KEY => Ok(Read::Absent),
+            _ if key != KEY => Ok(StoreReading::Absent),
             Mood::Down => Err(self.unreadable()),
             Mood::Emptied => Err(StoreError::Lost(key)),
-            Mood::Wiped => Ok(Read::Absent),
+            Mood::Wiped => Ok(StoreReading::Absent),
             Mood::Well | Mood::ReadOnly | Mood::Mute => Ok(match self.text.lock().unwrap().clone() {
-                None => Read::Absent,
-                Some(text) => Read::Found { stamp: Stamp::of(&text), text },
+                None => StoreReading::Absent,
+                Some(text) => StoreReading::Found { revision: Revision::of(&text), text },
             }),
         }
     }
@@ -97,7 +97,7 @@ impl DocumentStore for Scripted {
         std::future::pending().await
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         if matches!(self.mood(), Mood::Down | Mood::ReadOnly | Mood::Emptied) {
             return Err(StoreError::Unwritable { what: self.name.to_owned(), why: "not now".to_owned() });
         }
@@ -107,23 +107,30 @@ impl DocumentStore for Scripted {
         if self.mood() == Mood::Mute {
             return Err(self.unreadable());
         }
-        let stamp = Stamp::of(&change.value.to_string());
-        Ok(Written { stamp, stored_in: self.name, degraded: None })
+        let revision = Revision::of(&change.value.to_string());
+        Ok(WriteReceipt { revision, stored_in: self.name, degraded: None })
     }
 
-    fn keeps_notes(&self) -> bool {
-        self.kept.is_some()
+    fn change_log(&self) -> Option<&dyn ChangeLog> {
+        (self.name == "redis").then_some(self as &dyn ChangeLog)
     }
 
-    async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
+        self.kept.as_ref().map(|_| self as &dyn PendingNotes)
+    }
+}
+
+#[async_trait]
+impl PendingNotes for Scripted {
+    async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
         match &self.kept {
             Some(_) if self.mood() == Mood::Down => Err(self.unreadable()),
             Some(kept) if key == KEY => Ok(kept.lock().unwrap().clone()),
-            _ => Ok(Kept::default()),
+            _ => Ok(StoredNote::default()),
         }
     }
 
-    async fn write_noted(&self, change: &Change, note: &PutNote) -> Result<Written, StoreError> {
+    async fn write_noted(&self, change: &DocumentChange, note: &PutNote) -> Result<WriteReceipt, StoreError> {
         if self.note(change.key).await?.note != note.before {
             return Err(StoreError::Conflict(change.key));
         }
@@ -140,9 +147,12 @@ impl DocumentStore for Scripted {
         kept.settled.extend(note.settled.clone());
         Ok(())
     }
+}
 
-    fn knows_removals(&self) -> bool {
-        self.name == "redis"
+#[async_trait]
+impl ChangeLog for Scripted {
+    async fn changes(&self, _: Option<&ChangeId>) -> Result<ListedChanges, StoreError> {
+        Ok(ListedChanges::default())
     }
 
     async fn recover(&self, _: Key, text: &str) -> Result<bool, StoreError> {
@@ -178,47 +188,47 @@ impl Bench {
     }
 
     /// A process that starts: its stores behind each other, and the notes of the one before.
-    fn chain(&self) -> ChainStore {
+    fn chain(&self) -> FallbackStore {
         self.chain_at(self.dir.path())
     }
 
     /// The same, with a next store that keeps notes for every worker.
-    fn with_keeper() -> Self {
-        Self { php: Scripted::keeper("php"), ..Self::new(Some(json!({"a": 1})), None, None) }
+    fn with_pending_store() -> Self {
+        Self { php: Scripted::pending_store("php"), ..Self::new(Some(json!({"a": 1})), None, None) }
     }
 
-    fn chain_at(&self, notes: &Path) -> ChainStore {
-        let deps = ChainDeps {
+    fn chain_at(&self, notes: &Path) -> FallbackStore {
+        let deps = FallbackDeps {
             notes: notes.to_owned(),
             world: self.world.clone(),
             env: Arc::default(),
             journal: Some(Arc::clone(&self.journal)),
         };
-        ChainStore::new(self.redis.clone(), vec![self.php.clone(), self.file.clone()], deps)
+        FallbackStore::new(self.redis.clone(), vec![self.php.clone(), self.file.clone()], deps)
     }
 }
 
-async fn read(chain: &ChainStore) -> Option<Value> {
+async fn read(chain: &FallbackStore) -> Option<Value> {
     match chain.read(KEY).await.unwrap() {
-        Read::Absent => None,
-        Read::Found { text, .. } => Some(serde_json::from_str(&text).unwrap()),
+        StoreReading::Absent => None,
+        StoreReading::Found { text, .. } => Some(serde_json::from_str(&text).unwrap()),
     }
 }
 
 /// Replaces the document by a writer who has just looked.
-async fn write(chain: &ChainStore, value: Value) -> Result<Written, StoreError> {
+async fn write(chain: &FallbackStore, value: Value) -> Result<WriteReceipt, StoreError> {
     let expected = match chain.read(KEY).await {
-        Ok(Read::Found { stamp, .. }) => Expect::Stamp(stamp),
-        Ok(Read::Absent) | Err(_) => Expect::Absent,
+        Ok(StoreReading::Found { revision, .. }) => Precondition::Revision(revision),
+        Ok(StoreReading::Absent) | Err(_) => Precondition::Absent,
     };
-    chain.write(&Change { key: KEY, value, expected, origin: "api".to_owned() }).await
+    chain.write(&DocumentChange { key: KEY, value, expected, origin: "api".to_owned() }).await
 }
 
-fn pending(chain: &ChainStore) -> bool {
+fn pending(chain: &FallbackStore) -> bool {
     chain.health()[0].pending == [KEY]
 }
 
-fn conflicts(chain: &ChainStore) -> bool {
+fn conflicts(chain: &FallbackStore) -> bool {
     chain.health()[0].conflicts == [KEY]
 }
 
@@ -260,7 +270,12 @@ async fn the_table_of_the_module_page_holds() {
 async fn a_change_goes_to_the_authority_and_nowhere_else() {
     let bench = Bench::new(None, None, Some(json!({"file": 1})));
     let chain = bench.chain();
-    let stale = Change { key: KEY, value: json!({}), expected: Expect::Absent, origin: "api".to_owned() };
+    let stale = DocumentChange {
+        key: KEY,
+        value: json!({}),
+        expected: Precondition::Absent,
+        origin: "api".to_owned(),
+    };
     assert_eq!(chain.write(&stale).await, Err(StoreError::Conflict(KEY)), "the file is in force");
     let written = write(&chain, json!({"a": 1})).await.unwrap();
     assert_eq!((written.stored_in, written.degraded), ("redis", None));
@@ -282,7 +297,7 @@ async fn a_change_that_the_authority_cannot_take_waits_for_it() {
         let written = write(&chain, json!({"a": 2})).await.unwrap();
         assert_eq!(written.stored_in, "php");
         assert!(written.degraded.unwrap().contains("redis could not be"));
-        assert_eq!(chain.origin_of(KEY, &written.stamp).as_deref(), Some("api"));
+        assert_eq!(chain.origin_of(KEY, &written.revision).as_deref(), Some("api"));
         assert_eq!(bench.php.document(), Some(json!({"a": 2})));
         assert!(pending(&chain));
         read(&chain).await;
@@ -292,8 +307,8 @@ async fn a_change_that_the_authority_cannot_take_waits_for_it() {
         let other = bench.chain();
         assert_eq!(read(&other).await, Some(json!({"a": 2})));
         assert!(pending(&other));
-        let stale = Expect::Stamp(Stamp::of(&json!({"a": 1}).to_string()));
-        let change = Change { key: KEY, value: json!({}), expected: stale, origin: "cli".to_owned() };
+        let stale = Precondition::Revision(Revision::of(&json!({"a": 1}).to_string()));
+        let change = DocumentChange { key: KEY, value: json!({}), expected: stale, origin: "cli".to_owned() };
         assert_eq!(other.write(&change).await, Err(StoreError::Conflict(KEY)));
         write(&other, json!({"a": 3})).await.unwrap();
         assert_eq!(read(&chain).await, Some(json!({"a": 3})));
@@ -376,7 +391,7 @@ async fn changes_of_different_fields_are_put_together_when_that_is_a_valid_docum
 
 #[tokio::test]
 async fn a_conflict_keeps_both_sides_until_somebody_decides() {
-    for keep in [Keep::Authority, Keep::Pending] {
+    for keep in [ConflictWinner::Authority, ConflictWinner::Pending] {
         let bench = Bench::new(Some(json!({"a": 1, "b": 1})), None, None);
         let chain = bench.chain();
         read(&chain).await;
@@ -406,8 +421,8 @@ async fn a_conflict_keeps_both_sides_until_somebody_decides() {
         assert_eq!(successor.resolve(KEY, keep).await, Ok(true));
         assert_eq!(successor.resolve(KEY, keep).await, Ok(false), "there is none any more");
         let kept = match keep {
-            Keep::Authority => json!({"a": 3, "b": 2}),
-            Keep::Pending => json!({"a": 2, "b": 1}),
+            ConflictWinner::Authority => json!({"a": 3, "b": 2}),
+            ConflictWinner::Pending => json!({"a": 2, "b": 1}),
         };
         assert_eq!(read(&successor).await, Some(kept.clone()));
         assert_eq!(read(&chain).await, Some(kept));
@@ -468,7 +483,7 @@ async fn a_note_of_another_process_is_noticed() {
 
 #[tokio::test]
 async fn what_the_next_store_notes_is_known_to_every_worker_and_arrives_once() {
-    let bench = Bench::with_keeper();
+    let bench = Bench::with_pending_store();
     let folders = ["one", "two", "three"].map(|name| bench.dir.path().join(name));
     let [writer, other, third] = folders.clone().map(|folder| bench.chain_at(&folder));
     assert_eq!(read(&writer).await, read(&other).await);
@@ -496,8 +511,8 @@ async fn what_the_next_store_notes_is_known_to_every_worker_and_arrives_once() {
 
 #[tokio::test]
 async fn a_conflict_of_a_shared_note_is_shown_by_every_worker_and_decided_on_any() {
-    for keep in [Keep::Authority, Keep::Pending] {
-        let bench = Bench::with_keeper();
+    for keep in [ConflictWinner::Authority, ConflictWinner::Pending] {
+        let bench = Bench::with_pending_store();
         let folders = ["one", "two"].map(|name| bench.dir.path().join(name));
         let [writer, other] = folders.clone().map(|folder| bench.chain_at(&folder));
         read(&writer).await;
@@ -513,7 +528,7 @@ async fn a_conflict_of_a_shared_note_is_shown_by_every_worker_and_decided_on_any
         assert!(conflicts(&other) && conflicts(&fresh) && !pending(&fresh));
         assert!(history::versions(bench.journal.as_ref(), KEY).await.unwrap().iter().any(|v| v.lost));
         assert_eq!(fresh.resolve(KEY, keep).await, Ok(true));
-        let kept = if keep == Keep::Pending { json!({"a": 2}) } else { json!({"a": 3}) };
+        let kept = if keep == ConflictWinner::Pending { json!({"a": 2}) } else { json!({"a": 3}) };
         assert_eq!((read(&other).await, bench.redis.document()), (Some(kept.clone()), Some(kept)));
         assert!(!conflicts(&other) && other.resolve(KEY, keep).await == Ok(false));
     }
@@ -523,7 +538,7 @@ async fn a_conflict_of_a_shared_note_is_shown_by_every_worker_and_decided_on_any
 /// the change stays in force and waits.
 #[tokio::test]
 async fn a_note_is_not_given_back_twice_while_its_store_is_away() {
-    let bench = Bench::with_keeper();
+    let bench = Bench::with_pending_store();
     let [writer, other] = ["one", "two"].map(|name| bench.chain_at(&bench.dir.path().join(name)));
     read(&writer).await;
     bench.redis.be(Mood::Down);
@@ -549,7 +564,7 @@ async fn a_note_is_not_given_back_twice_while_its_store_is_away() {
 /// A reader of a store that remembers notes for a while, as that of Redis does.
 struct Remembering {
     store: Arc<Scripted>,
-    remembered: Mutex<Option<Kept>>,
+    remembered: Mutex<Option<StoredNote>>,
 }
 
 #[async_trait]
@@ -558,7 +573,7 @@ impl DocumentStore for Remembering {
         self.store.name()
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         self.store.read(key).await
     }
 
@@ -566,17 +581,24 @@ impl DocumentStore for Remembering {
         std::future::pending().await
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         self.store.write(change).await
     }
 
-    fn keeps_notes(&self) -> bool {
-        true
+    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
+        Some(self)
     }
+}
 
-    async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+#[async_trait]
+impl PendingNotes for Remembering {
+    async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
         let now = self.store.note(key).await?;
         Ok(self.remembered.lock().unwrap().get_or_insert(now).clone())
+    }
+
+    async fn write_noted(&self, change: &DocumentChange, note: &PutNote) -> Result<WriteReceipt, StoreError> {
+        self.store.write_noted(change, note).await
     }
 
     async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
@@ -587,10 +609,10 @@ impl DocumentStore for Remembering {
 
 #[tokio::test]
 async fn a_note_that_another_worker_has_just_settled_is_not_believed() {
-    let bench = Bench::with_keeper();
+    let bench = Bench::with_pending_store();
     let [writer, deps] = ["one", "two"].map(|name| bench.chain_at(&bench.dir.path().join(name)));
     let remembering = Remembering { store: bench.php.clone(), remembered: Mutex::default() };
-    let late = ChainStore::new(bench.redis.clone(), vec![Arc::new(remembering)], deps.deps);
+    let late = FallbackStore::new(bench.redis.clone(), vec![Arc::new(remembering)], deps.deps);
     read(&writer).await;
     bench.redis.be(Mood::Down);
     write(&writer, json!({"a": 2})).await.unwrap();
@@ -657,11 +679,11 @@ async fn missing(bench: Bench, steps: Vec<Step>, keeps_folders: bool) -> Vec<Str
             }
             Step::Edit(first) => {
                 let chain = &chains[usize::from(first)];
-                let Ok(Read::Found { text, stamp }) = chain.read(KEY).await else { continue };
+                let Ok(StoreReading::Found { text, revision }) = chain.read(KEY).await else { continue };
                 let mut value: Value = serde_json::from_str(&text).unwrap();
                 value[&field] = json!(index);
-                let (expected, origin) = (Expect::Stamp(stamp), "api".to_owned());
-                if chain.write(&Change { key: KEY, value, expected, origin }).await.is_ok() {
+                let (expected, origin) = (Precondition::Revision(revision), "api".to_owned());
+                if chain.write(&DocumentChange { key: KEY, value, expected, origin }).await.is_ok() {
                     acknowledged.push(field);
                 }
             }
@@ -692,7 +714,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..25), keeps_folders in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let found = runtime.block_on(missing(Bench::with_keeper(), steps, keeps_folders));
+        let found = runtime.block_on(missing(Bench::with_pending_store(), steps, keeps_folders));
         prop_assert_eq!(found, Vec::<String>::new());
     }
 }
@@ -700,7 +722,7 @@ proptest! {
 /// A store like a PHP host: it tells nobody of changes, and remembers what it answered.
 struct Quiet {
     host: Arc<Scripted>,
-    remembered: Mutex<Option<Read>>,
+    remembered: Mutex<Option<StoreReading>>,
 }
 
 impl Quiet {
@@ -715,7 +737,7 @@ impl DocumentStore for Quiet {
         self.host.name()
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         if let Some(read) = self.remembered.lock().unwrap().clone().filter(|_| key == KEY) {
             return Ok(read);
         }
@@ -738,7 +760,7 @@ impl DocumentStore for Quiet {
         *self.remembered.lock().unwrap() = None;
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         self.forget();
         self.host.write(change).await
     }
@@ -754,8 +776,8 @@ impl DocumentStore for Crier {
         "redis"
     }
 
-    async fn read(&self, _: Key) -> Result<Read, StoreError> {
-        Ok(Read::Absent)
+    async fn read(&self, _: Key) -> Result<StoreReading, StoreError> {
+        Ok(StoreReading::Absent)
     }
 
     async fn changed(&self) {
@@ -766,7 +788,7 @@ impl DocumentStore for Crier {
         self.0.notify_one();
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         Err(StoreError::Conflict(change.key))
     }
 }
@@ -780,8 +802,8 @@ async fn a_change_of_a_store_that_tells_nobody_is_told_by_who_made_it() {
         let elsewhere = tempfile::tempdir().unwrap();
         let crier = Arc::new(Crier::default());
         let chain = |notes: &Path, others: Vec<Arc<dyn DocumentStore>>| {
-            let deps = ChainDeps { notes: notes.to_owned(), ..bench.chain().deps };
-            ChainStore::new(Quiet::at(&bench.php), others, deps)
+            let deps = FallbackDeps { notes: notes.to_owned(), ..bench.chain().deps };
+            FallbackStore::new(Quiet::at(&bench.php), others, deps)
         };
         let (writer, reader) = if same_machine {
             (chain(bench.dir.path(), Vec::new()), chain(bench.dir.path(), Vec::new()))

@@ -15,16 +15,20 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::merge::{Verdict, judge};
-use super::noted::{Noted, Origin, Place, SharedNote};
-use super::notes::{Conflict, Note, Pending};
-use super::{ChainStore, as_believed, is_out_of_reach};
-use crate::config::conflict::{self, Lost};
-use crate::config::documents::{Documents, Key};
-use crate::config::store::{Change, DocumentStore, Expect, Keep, PutNote, Read, Stamp, StoreError, Written};
+use super::merge::{MergeOutcome, three_way_merge};
+use super::pending::{NoteOrigin, NotePlace, PendingChanges, SharedPendingNote};
+use super::pending_files::{OpenConflict, PendingChange, PendingNote};
+use super::{FallbackStore, as_believed, is_out_of_reach};
+use crate::config::documents::{DocumentSet, Key};
+use crate::config::history;
+use crate::config::state::{DocumentCommand, LosingVersion};
+use crate::config::store::{
+    ConflictWinner, DocumentChange, PendingNotes, Precondition, PutNote, Revision, StoreError, StoreReading,
+    WriteReceipt,
+};
 
 /// How often a change is offered to an authority that others change at the same time.
-const ATTEMPTS: usize = 8;
+const MAX_RECONCILE_ATTEMPTS: usize = 8;
 
 /// Who is said to have made a change that waited.
 const RECONCILED: &str = "reconciled";
@@ -32,14 +36,14 @@ const RECONCILED: &str = "reconciled";
 /// Who is said to have made a change that somebody decided for.
 const RESOLVED: &str = "resolved";
 
-impl ChainStore {
+impl FallbackStore {
     /// Has a change taken by the next store that can, after the authority could not because
     /// of `error`.
     pub(super) async fn write_elsewhere(
         &self,
-        change: &Change,
+        change: &DocumentChange,
         error: StoreError,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<WriteReceipt, StoreError> {
         let key = change.key;
         let _lock = self.notes.lock().await?;
         let before = self.noted(key).await?;
@@ -47,19 +51,19 @@ impl ChainStore {
             Ok(held) => held,
             // Nothing is known of it. What the authority may hold is not hidden by this
             // change: the two are put together field by field.
-            Err(_) => Read::Absent,
+            Err(_) => StoreReading::Absent,
         };
         as_believed(&held, change)?;
         let base = match (before.in_force(), held) {
             (Some(pending), _) => pending.base.clone(),
-            (None, Read::Found { text, .. }) => Some(text),
-            (None, Read::Absent) => None,
+            (None, StoreReading::Found { text, .. }) => Some(text),
+            (None, StoreReading::Absent) => None,
         };
         let of = match &before.shared {
             _ if before.diverges() => before.local.pending.as_ref().and_then(|pending| pending.of.clone()),
             shared => shared.as_ref().and_then(|shared| shared.origin(true)),
         };
-        let pending = Pending {
+        let pending = PendingChange {
             text: change.value.to_string(),
             base,
             origin: change.origin.clone(),
@@ -68,7 +72,8 @@ impl ChainStore {
             why: error.to_string(),
             of,
         };
-        let noting = |pending| Note { pending: Some(pending), conflict: before.local.conflict.clone() };
+        let noting =
+            |pending| PendingNote { pending: Some(pending), conflict: before.local.conflict.clone() };
         self.notes.put(key, &noting(pending.clone()))?;
         let taken = match self.offer_to_others(change, &before, pending).await {
             Ok(Some(taken)) => taken,
@@ -84,9 +89,9 @@ impl ChainStore {
             %key, %error, stored_in, origin = change.origin,
             "the configuration store does not take a change: another store has it until it does"
         );
-        let stamp = Stamp::of(&taken.text);
-        self.view.wrote(key, &stamp, &change.origin);
-        Ok(Written { stamp, stored_in: stored_in.unwrap_or_default(), degraded: Some(taken.why) })
+        let revision = Revision::of(&taken.text);
+        self.tracker.wrote(key, &revision, &change.origin);
+        Ok(WriteReceipt { revision, stored_in: stored_in.unwrap_or_default(), degraded: Some(taken.why) })
     }
 
     /// The first store behind the authority that takes a change, with the note as it is to be
@@ -94,20 +99,20 @@ impl ChainStore {
     /// replaced. `None` = no store takes it.
     async fn offer_to_others(
         &self,
-        change: &Change,
-        noted: &Noted,
-        pending: Pending,
-    ) -> Result<Option<Pending>, StoreError> {
+        change: &DocumentChange,
+        noted: &PendingChanges,
+        pending: PendingChange,
+    ) -> Result<Option<PendingChange>, StoreError> {
         for store in &self.others {
             let expected = match self.ask(store, change.key).await {
-                Ok(Read::Absent) => Expect::Absent,
-                Ok(Read::Found { stamp, .. }) => Expect::Stamp(stamp),
+                Ok(StoreReading::Absent) => Precondition::Absent,
+                Ok(StoreReading::Found { revision, .. }) => Precondition::Revision(revision),
                 Err(_) => continue,
             };
-            let change = Change { expected, ..change.clone() };
-            let taken = Pending { stored_in: store.name().to_owned(), ..pending.clone() };
-            let written = if store.keeps_notes() {
-                match self.give_to_keeper(store.as_ref(), &change, noted, taken).await {
+            let change = DocumentChange { expected, ..change.clone() };
+            let taken = PendingChange { stored_in: store.name().to_owned(), ..pending.clone() };
+            let written = if let Some(notes) = store.pending_notes() {
+                match self.write_noted(notes, &change, noted, taken).await {
                     // Another worker was faster: it is in force now.
                     Err(StoreError::Conflict(key)) => return Err(StoreError::Conflict(key)),
                     written => written,
@@ -127,15 +132,15 @@ impl ChainStore {
     }
 
     /// Has a change taken by a store that keeps the note about it, too. Answers our copy.
-    async fn give_to_keeper(
+    async fn write_noted(
         &self,
-        store: &dyn DocumentStore,
-        change: &Change,
-        noted: &Noted,
-        pending: Pending,
-    ) -> Result<Pending, StoreError> {
+        notes: &dyn PendingNotes,
+        change: &DocumentChange,
+        noted: &PendingChanges,
+        pending: PendingChange,
+    ) -> Result<PendingChange, StoreError> {
         let unwritable = |why: &str| StoreError::Unwritable {
-            what: format!("{} of {}", change.key, store.name()),
+            what: format!("{} of {}", change.key, pending.stored_in),
             why: why.to_owned(),
         };
         let shared = noted.shared.clone().unwrap_or_default();
@@ -145,24 +150,27 @@ impl ChainStore {
         if noted.diverges() {
             return Err(unwritable("it has another change that waits, which is not in force here"));
         }
-        let pending = Pending { of: None, ..pending };
+        let pending = PendingChange { of: None, ..pending };
         let id = match &shared.kept.note.pending {
             Some(_) => shared.kept.id.clone(),
             None => Uuid::to_string(&self.deps.world.ids.next()),
         };
-        let note = Note { pending: Some(pending.clone()), conflict: shared.kept.note.conflict };
-        let after = text(&SharedNote { id: id.clone(), note })?;
+        let note = PendingNote { pending: Some(pending.clone()), conflict: shared.kept.note.conflict };
+        let after = text(&SharedPendingNote { id: id.clone(), note })?;
         let put = PutNote { before: shared.text, after: Some(after.clone()), settled: None };
-        store.write_noted(change, &put).await?;
-        Ok(Pending { of: Some(Origin { id, sum: Stamp::of(&after).0, ahead: false }), ..pending })
+        notes.write_noted(change, &put).await?;
+        Ok(PendingChange {
+            of: Some(NoteOrigin { id, sum: Revision::of(&after).0, ahead: false }),
+            ..pending
+        })
     }
 
     /// Gives the authority what waits for it. Answers what is in force then, and why the
     /// change still waits when it does.
-    pub(super) async fn settle(&self, key: Key) -> Result<(Read, Option<StoreError>), StoreError> {
+    pub(super) async fn reconcile(&self, key: Key) -> Result<(StoreReading, Option<StoreError>), StoreError> {
         let _lock = self.notes.lock().await?;
         let mut why = StoreError::Conflict(key);
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_RECONCILE_ATTEMPTS {
             // Again and again: another process may have settled it.
             let noted = self.noted(key).await?;
             let held = self.ask_authority(key).await;
@@ -175,14 +183,14 @@ impl ChainStore {
             }
             let Some((place, pending)) = noted.next() else {
                 // The store that keeps notes says that it has arrived.
-                self.notes.put(key, &Note { pending: None, ..noted.local.clone() })?;
+                self.notes.put(key, &PendingNote { pending: None, ..noted.local.clone() })?;
                 continue;
             };
             let settled = match held {
                 // After the authority was read: if another worker has given it the change since,
                 // one of the two has changed.
                 Ok(held) if self.is_still_noted(key, &noted).await? => {
-                    self.confront(key, &noted, (place, pending), held).await
+                    self.apply_pending(key, &noted, (place, pending), held).await
                 }
                 Ok(_) => Err(StoreError::Conflict(key)),
                 Err(StoreError::Lost(_)) => self.restore(key, pending).await,
@@ -200,18 +208,18 @@ impl ChainStore {
             }
         }
         let noted = self.noted(key).await?;
-        self.view.asked(self.authority.name(), key, Some(&why), self.deps.world.now());
+        self.tracker.asked(self.authority.name(), key, Some(&why), self.deps.world.now());
         let held = self.without_authority(key, &noted, why.clone()).await?;
         Ok((held, Some(why)))
     }
 
     /// Whether the store that keeps notes has the note that was seen: readers are told what it
     /// had a moment ago.
-    async fn is_still_noted(&self, key: Key, noted: &Noted) -> Result<bool, StoreError> {
+    async fn is_still_noted(&self, key: Key, noted: &PendingChanges) -> Result<bool, StoreError> {
         let text = noted.shared.as_ref().and_then(|shared| shared.text.clone());
-        let (Some(keeper), Some(text)) = (self.keeper(), text) else { return Ok(true) };
+        let (Some((_, notes)), Some(text)) = (self.pending_notes(), text) else { return Ok(true) };
         let same = PutNote { before: Some(text.clone()), after: Some(text), settled: None };
-        match keeper.put_note(key, &same).await {
+        match notes.put_note(key, &same).await {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict(_)) => Ok(false),
             Err(error) => Err(error),
@@ -219,28 +227,30 @@ impl ChainStore {
     }
 
     /// What waits, and what the authority holds. Answers what it holds then.
-    async fn confront(
+    async fn apply_pending(
         &self,
         key: Key,
-        noted: &Noted,
-        (place, pending): (Place, &Pending),
-        held: Read,
-    ) -> Result<Read, StoreError> {
+        noted: &PendingChanges,
+        (place, pending): (NotePlace, &PendingChange),
+        held: StoreReading,
+    ) -> Result<StoreReading, StoreError> {
         let (theirs, expected) = match &held {
-            Read::Absent => (None, Expect::Absent),
-            Read::Found { text, stamp } => (Some(value(text)), Expect::Stamp(stamp.clone())),
+            StoreReading::Absent => (None, Precondition::Absent),
+            StoreReading::Found { text, revision } => {
+                (Some(value(text)), Precondition::Revision(revision.clone()))
+            }
         };
         let base = pending.base.as_deref().map(value);
-        let fields = match judge(base.as_ref(), &value(&pending.text), theirs.as_ref()) {
-            Verdict::Same => {
+        let fields = match three_way_merge(base.as_ref(), &value(&pending.text), theirs.as_ref()) {
+            MergeOutcome::Same => {
                 self.done(key, noted, place).await?;
                 tracing::info!(%key, "the configuration store holds the change that waited for it");
                 return Ok(held);
             }
-            Verdict::Give { document, merged } if !merged || self.is_valid(key, &document) => {
+            MergeOutcome::Give { document, merged } if !merged || self.is_valid(key, &document) => {
                 let origin = RECONCILED.to_owned();
                 let text = document.to_string();
-                let change = Change { key, value: document, expected, origin };
+                let change = DocumentChange { key, value: document, expected, origin };
                 let written = self.authority.write(&change).await?;
                 self.took(&change, &written).await;
                 self.done(key, noted, place).await?;
@@ -249,20 +259,20 @@ impl ChainStore {
                     "the configuration store was given the change that waited for it"
                 );
                 // In the store's own words, if it still answers.
-                let given = Read::Found { text, stamp: written.stamp };
+                let given = StoreReading::Found { text, revision: written.revision };
                 return Ok(self.ask_authority(key).await.unwrap_or(given));
             }
-            Verdict::Give { .. } => Vec::new(),
+            MergeOutcome::Give { .. } => Vec::new(),
             // Fields of the sign-in links are the links' own ids, which nobody may see.
-            Verdict::Conflict(_) if key == Key::MagicLinkTokens => Vec::new(),
-            Verdict::Conflict(fields) => fields,
+            MergeOutcome::Conflict(_) if key == Key::MagicLinkTokens => Vec::new(),
+            MergeOutcome::Conflict(fields) => fields,
         };
         let note = noted.note(place);
         if let Some(before) = note.conflict.as_ref().filter(|before| !before.recorded) {
             // There is room for one in the note. Until the history has it, this one waits.
             self.keep(key, before).await?;
         }
-        let conflict = Conflict {
+        let conflict = OpenConflict {
             text: pending.text.clone(),
             origin: pending.origin.clone(),
             at: pending.at,
@@ -270,7 +280,7 @@ impl ChainStore {
             recorded: false,
         };
         let fields = conflict.fields.join(", ");
-        self.put(key, noted, place, Note { pending: None, conflict: Some(conflict) }).await?;
+        self.put(key, noted, place, PendingNote { pending: None, conflict: Some(conflict) }).await?;
         tracing::error!(
             %key, fields, origin = pending.origin, since = pending.at.to_rfc3339(),
             "a document was changed in the configuration store and, while that did not answer, here: \
@@ -281,48 +291,56 @@ impl ChainStore {
 
     /// The authority was emptied while a change waited for it: what waits is the newest
     /// there is.
-    async fn restore(&self, key: Key, pending: &Pending) -> Result<Read, StoreError> {
-        self.authority.recover(key, &pending.text).await?;
+    async fn restore(&self, key: Key, pending: &PendingChange) -> Result<StoreReading, StoreError> {
+        if let Some(log) = self.authority.change_log() {
+            log.recover(key, &pending.text).await?;
+        }
         // The next look finds the document there, ours or another worker's.
         Err(StoreError::Lost(key))
     }
 
     /// What waited in a place does not any more.
-    async fn done(&self, key: Key, noted: &Noted, place: Place) -> Result<(), StoreError> {
-        let note = Note { pending: None, ..noted.note(place) };
+    async fn done(&self, key: Key, noted: &PendingChanges, place: NotePlace) -> Result<(), StoreError> {
+        let note = PendingNote { pending: None, ..noted.note(place) };
         self.put(key, noted, place, note).await
     }
 
     /// Replaces the note of a place. When that of the file held the change of the store, that
     /// waits no more, either.
-    async fn put(&self, key: Key, noted: &Noted, place: Place, note: Note) -> Result<(), StoreError> {
-        let both = place == Place::Local && note.pending.is_none() && noted.local_holds_shared();
-        if place == Place::Shared || both {
+    async fn put(
+        &self,
+        key: Key,
+        noted: &PendingChanges,
+        place: NotePlace,
+        note: PendingNote,
+    ) -> Result<(), StoreError> {
+        let both = place == NotePlace::Local && note.pending.is_none() && noted.local_holds_shared();
+        if place == NotePlace::Shared || both {
             let shared = noted.shared.clone().unwrap_or_default();
             let (waited, id) = (shared.kept.note.pending.is_some(), shared.kept.id);
-            let kept = if both { Note { pending: None, ..shared.kept.note } } else { note.clone() };
+            let kept = if both { PendingNote { pending: None, ..shared.kept.note } } else { note.clone() };
             let settled = (waited && kept.pending.is_none()).then(|| id.clone());
-            let after = match kept == Note::default() {
+            let after = match kept == PendingNote::default() {
                 true => None,
-                false => Some(text(&SharedNote { id, note: kept })?),
+                false => Some(text(&SharedPendingNote { id, note: kept })?),
             };
-            if let Some(keeper) = self.keeper() {
-                keeper.put_note(key, &PutNote { before: shared.text, after, settled }).await?;
+            if let Some((_, notes)) = self.pending_notes() {
+                notes.put_note(key, &PutNote { before: shared.text, after, settled }).await?;
             }
         }
-        if place == Place::Local {
+        if place == NotePlace::Local {
             self.notes.put(key, &note)?;
         }
         self.noted(key).await.map(drop)
     }
 
     fn is_valid(&self, key: Key, document: &Value) -> bool {
-        Documents::default().put(key, Some(document), &self.deps.env).is_ok()
+        DocumentSet::default().put(key, Some(document), &self.deps.env).is_ok()
     }
 
     /// Has the history keep the side of a conflict that is not in force.
     pub(super) async fn record_conflict(&self, key: Key) {
-        if self.deps.journal.is_none() || !self.view.is_unrecorded(key) {
+        if self.deps.journal.is_none() || !self.tracker.is_unrecorded(key) {
             return;
         }
         let recorded = async {
@@ -342,16 +360,19 @@ impl ChainStore {
         }
     }
 
-    async fn keep(&self, key: Key, conflict: &Conflict) -> Result<(), StoreError> {
+    async fn keep(&self, key: Key, conflict: &OpenConflict) -> Result<(), StoreError> {
         let kept = match &self.deps.journal {
             None => Err("there is no journal here".to_owned()),
-            Some(journal) => conflict::record(journal.as_ref(), &self.deps.world, key, &lost(conflict)).await,
+            Some(journal) => {
+                let command = DocumentCommand::Lose(losing(conflict));
+                history::record((journal.as_ref(), &self.deps.world), key, &command, None).await.map(drop)
+            }
         };
         kept.map_err(|why| StoreError::Unwritable { what: format!("the history of {key}"), why })
     }
 
     /// Ends a conflict. Answers whether there was one.
-    pub(super) async fn decide(&self, key: Key, keep: Keep) -> Result<bool, StoreError> {
+    pub(super) async fn decide(&self, key: Key, keep: ConflictWinner) -> Result<bool, StoreError> {
         let _lock = self.notes.lock().await?;
         let noted = self.noted(key).await?;
         let Some(place) = noted.conflicts().next() else { return Ok(false) };
@@ -360,23 +381,23 @@ impl ChainStore {
         if !conflict.recorded {
             self.keep(key, conflict).await?;
         }
-        if keep == Keep::Pending {
+        if keep == ConflictWinner::Pending {
             let expected = match self.ask_authority(key).await? {
-                Read::Absent => Expect::Absent,
-                Read::Found { stamp, .. } => Expect::Stamp(stamp),
+                StoreReading::Absent => Precondition::Absent,
+                StoreReading::Found { revision, .. } => Precondition::Revision(revision),
             };
             let origin = RESOLVED.to_owned();
-            let change = Change { key, value: value(&conflict.text), expected, origin };
+            let change = DocumentChange { key, value: value(&conflict.text), expected, origin };
             let written = self.authority.write(&change).await?;
             self.took(&change, &written).await;
         }
-        self.put(key, &noted, place, Note { conflict: None, ..note.clone() }).await?;
+        self.put(key, &noted, place, PendingNote { conflict: None, ..note.clone() }).await?;
         tracing::info!(%key, ?keep, "the conflict of a document is decided");
         Ok(true)
     }
 }
 
-fn text(note: &SharedNote) -> Result<String, StoreError> {
+fn text(note: &SharedPendingNote) -> Result<String, StoreError> {
     serde_json::to_string(note)
         .map_err(|error| StoreError::Unwritable { what: "a note".to_owned(), why: error.to_string() })
 }
@@ -386,6 +407,11 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
-fn lost(conflict: &Conflict) -> Lost<'_> {
-    Lost { text: &conflict.text, origin: &conflict.origin, at: conflict.at, fields: &conflict.fields }
+fn losing(conflict: &OpenConflict) -> LosingVersion {
+    LosingVersion {
+        text: conflict.text.clone(),
+        origin: conflict.origin.clone(),
+        at: conflict.at,
+        fields: conflict.fields.clone(),
+    }
 }

@@ -5,14 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::noted::{Noted, Shared};
-use super::notes::Known;
+use super::pending::{PendingChanges, SharedPending};
+use super::pending_files::LastHeard;
 use crate::config::documents::Key;
-use crate::config::store::{Stamp, StoreError, StoreHealth};
+use crate::config::store::{Revision, StoreError, StoreHealth};
 
 /// How one store is.
 #[derive(Debug, Default)]
-struct Condition {
+struct StoreCondition {
     since: Option<DateTime<Utc>>,
     /// By the document that it was asked for.
     troubles: BTreeMap<Key, String>,
@@ -21,9 +21,9 @@ struct Condition {
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    conditions: HashMap<&'static str, Condition>,
-    known: HashMap<Key, Known>,
+struct TrackedState {
+    conditions: HashMap<&'static str, StoreCondition>,
+    known: HashMap<Key, LastHeard>,
     pending: BTreeMap<Key, bool>,
     conflicts: BTreeMap<Key, bool>,
     /// Conflicts that the history does not have yet.
@@ -33,25 +33,25 @@ struct Seen {
     /// What something else stands in for, so that it is said once.
     standing_in: HashSet<Key>,
     /// What the store that keeps notes last said.
-    shared: HashMap<Key, Shared>,
+    shared: HashMap<Key, SharedPending>,
     /// The last change of each document through this chain.
-    origins: HashMap<Key, (Stamp, String)>,
+    origins: HashMap<Key, (Revision, String)>,
 }
 
 /// See the module page.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct StoreHealthTracker {
     /// The authority first.
     names: Vec<&'static str>,
-    seen: Mutex<Seen>,
+    seen: Mutex<TrackedState>,
 }
 
-impl View {
+impl StoreHealthTracker {
     pub(super) fn new(names: Vec<&'static str>) -> Self {
         Self { names, seen: Mutex::default() }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, TrackedState> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,10 +104,10 @@ impl View {
     }
 
     /// What the authority holds. Returns whether that is news.
-    pub(super) fn remember(&self, key: Key, known: &Known) -> bool {
+    pub(super) fn remember(&self, key: Key, known: &LastHeard) -> bool {
         let mut seen = self.seen();
         let before = seen.known.get(&key);
-        if before.is_some_and(|before| (&before.text, &before.stamp) == (&known.text, &known.stamp)) {
+        if before.is_some_and(|before| (&before.text, &before.revision) == (&known.text, &known.revision)) {
             return false;
         }
         seen.known.insert(key, known.clone());
@@ -115,7 +115,7 @@ impl View {
     }
 
     /// What the authority last held, when it was heard since the start.
-    pub(super) fn known(&self, key: Key) -> Option<Known> {
+    pub(super) fn known(&self, key: Key) -> Option<LastHeard> {
         self.seen().known.get(&key).cloned()
     }
 
@@ -137,17 +137,17 @@ impl View {
     }
 
     /// A change was made through this chain.
-    pub(super) fn wrote(&self, key: Key, stamp: &Stamp, origin: &str) {
-        self.seen().origins.insert(key, (stamp.clone(), origin.to_owned()));
+    pub(super) fn wrote(&self, key: Key, revision: &Revision, origin: &str) {
+        self.seen().origins.insert(key, (revision.clone(), origin.to_owned()));
     }
 
     /// Who made a version.
-    pub(super) fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {
-        self.seen().origins.get(&key).filter(|(made, _)| made == stamp).map(|(_, origin)| origin.clone())
+    pub(super) fn origin_of(&self, key: Key, revision: &Revision) -> Option<String> {
+        self.seen().origins.get(&key).filter(|(made, _)| made == revision).map(|(_, origin)| origin.clone())
     }
 
     /// What there is to do about a document.
-    pub(super) fn noted(&self, key: Key, noted: &Noted) {
+    pub(super) fn noted(&self, key: Key, noted: &PendingChanges) {
         let mut seen = self.seen();
         let (pending, conflict) = (noted.in_force().is_some(), noted.conflicts().next().is_some());
         if noted.unrecorded().next().is_some() {
@@ -175,12 +175,12 @@ impl View {
     }
 
     /// What the store that keeps notes says.
-    pub(super) fn said(&self, key: Key, shared: &Shared) {
+    pub(super) fn said(&self, key: Key, shared: &SharedPending) {
         self.seen().shared.insert(key, shared.clone());
     }
 
     /// What it last said.
-    pub(super) fn last_said(&self, key: Key) -> Option<Shared> {
+    pub(super) fn last_said(&self, key: Key) -> Option<SharedPending> {
         self.seen().shared.get(&key).cloned()
     }
 

@@ -18,29 +18,29 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::noted::Origin;
+use super::pending::NoteOrigin;
 use crate::config::documents::Key;
 use crate::config::store::StoreError;
 use crate::config::store::file::{Fingerprint, fingerprint, locked, read_text, replace};
 use crate::kernel::files::{self, PRIVATE};
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 
 /// What there is to do about one document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Note {
+pub(super) struct PendingNote {
     /// Waits for the authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) pending: Option<Pending>,
+    pub(super) pending: Option<PendingChange>,
     /// Waits for a decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) conflict: Option<Conflict>,
+    pub(super) conflict: Option<OpenConflict>,
 }
 
 /// A change that another store than the authority took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Pending {
+pub(super) struct PendingChange {
     /// The document.
     pub(super) text: String,
     /// What was in force before it, as far as known.
@@ -55,12 +55,12 @@ pub(super) struct Pending {
     pub(super) why: String,
     /// The note of a store that this is a copy of, or came after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) of: Option<Origin>,
+    pub(super) of: Option<NoteOrigin>,
 }
 
 /// A change that the authority cannot be given, because it was changed otherwise meanwhile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Conflict {
+pub(super) struct OpenConflict {
     /// The document that is not in force.
     pub(super) text: String,
     /// Who made it.
@@ -75,26 +75,26 @@ pub(super) struct Conflict {
 
 /// What the authority held when it was last heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(super) struct LastHeard {
     /// Name of the authority.
     pub(super) store: String,
     /// The document; `None` = it had none.
     pub(super) text: Option<String>,
-    /// Its stamp; empty when there was no document.
-    pub(super) stamp: String,
+    /// Its revision; empty when there was no document.
+    pub(super) revision: String,
     /// When that was first heard.
     pub(super) at: DateTime<Utc>,
 }
 
 /// See the module page.
 #[derive(Debug)]
-pub(super) struct Notes {
+pub(super) struct PendingFiles {
     dir: PathBuf,
     /// What the notes looked like when somebody was last told of a change.
     seen: Mutex<Vec<Option<Fingerprint>>>,
 }
 
-impl Notes {
+impl PendingFiles {
     /// The notes in `dir`, which is made when something is written.
     pub(super) fn new(dir: PathBuf) -> Self {
         let notes = Self { dir, seen: Mutex::default() };
@@ -106,7 +106,7 @@ impl Notes {
     ///
     /// # Errors
     /// When it cannot be said, because the note cannot be read.
-    pub(super) fn note(&self, key: Key) -> Result<Note, StoreError> {
+    pub(super) fn note(&self, key: Key) -> Result<PendingNote, StoreError> {
         Ok(read(&self.pending_path(key))?.unwrap_or_default())
     }
 
@@ -114,9 +114,9 @@ impl Notes {
     ///
     /// # Errors
     /// The note is as it was.
-    pub(super) fn put(&self, key: Key, note: &Note) -> Result<(), StoreError> {
+    pub(super) fn put(&self, key: Key, note: &PendingNote) -> Result<(), StoreError> {
         let path = self.pending_path(key);
-        if *note != Note::default() {
+        if *note != PendingNote::default() {
             return self.write(&path, note);
         }
         match fs::remove_file(&path) {
@@ -126,7 +126,7 @@ impl Notes {
     }
 
     /// What the authority held when a worker last heard it.
-    pub(super) fn known(&self, key: Key) -> Option<Known> {
+    pub(super) fn known(&self, key: Key) -> Option<LastHeard> {
         match read(&self.known_path(key)) {
             Ok(known) => known,
             Err(error) => {
@@ -140,7 +140,7 @@ impl Notes {
     ///
     /// # Errors
     /// The copy is as it was.
-    pub(super) fn keep(&self, key: Key, known: &Known) -> Result<(), StoreError> {
+    pub(super) fn keep(&self, key: Key, known: &LastHeard) -> Result<(), StoreError> {
         self.write(&self.known_path(key), known)
     }
 
@@ -160,7 +160,7 @@ impl Notes {
     /// given a document by a process that shares this folder.
     pub(super) async fn changed(&self) {
         while !self.differ() {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | place | who sees it |
 //! |---|---|
-//! | a file of this worker ([`super::notes`]) | the processes that share the folder |
+//! | a file of this worker ([`super::pending_files`]) | the processes that share the folder |
 //! | the first store behind the authority that keeps notes | every process that reads that store |
 //!
 //! A change that such a store took is noted there, in the same step; the file has a copy, for
@@ -15,24 +15,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::notes::{Note, Pending};
-use crate::config::store::{Kept, Stamp, StoreError};
+use super::pending_files::{PendingChange, PendingNote};
+use crate::config::store::{Revision, StoreError, StoredNote};
 
 /// A note as a store keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct SharedNote {
+pub(super) struct SharedPendingNote {
     /// Of the change that waits, and of those that succeed it while it does.
     pub(super) id: String,
     #[serde(flatten)]
-    pub(super) note: Note,
+    pub(super) note: PendingNote,
 }
 
 /// Which note of a store a change goes back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub(super) struct NoteOrigin {
     /// Its id.
     pub(super) id: String,
-    /// [`Stamp`] of its text.
+    /// [`Revision`] of its text.
     pub(super) sum: String,
     /// The change came after that note; `false` = it is a copy of it.
     pub(super) ahead: bool,
@@ -40,60 +40,62 @@ pub(super) struct Origin {
 
 /// What the store says.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Shared {
+pub(super) struct SharedPending {
     /// The note, letter by letter; `None` = there is none.
     pub(super) text: Option<String>,
     /// The same, understood.
-    pub(super) kept: SharedNote,
+    pub(super) kept: SharedPendingNote,
     /// Ids of changes that no longer wait.
     pub(super) settled: Vec<String>,
     /// Why it cannot be asked now: the rest is what it last said.
     pub(super) trouble: Option<StoreError>,
 }
 
-impl Shared {
+impl SharedPending {
     /// What a store said.
     ///
     /// # Errors
     /// Another program wrote the note.
-    pub(super) fn parse(kept: Kept) -> Result<Self, serde_json::Error> {
+    pub(super) fn parse(kept: StoredNote) -> Result<Self, serde_json::Error> {
         let note = kept.note.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
         Ok(Self { text: kept.note, kept: note, settled: kept.settled, trouble: None })
     }
 
-    fn pending(&self) -> Option<&Pending> {
+    fn pending(&self) -> Option<&PendingChange> {
         self.kept.note.pending.as_ref()
     }
 
     /// What a change that is based on this goes back to.
-    pub(super) fn origin(&self, ahead: bool) -> Option<Origin> {
+    pub(super) fn origin(&self, ahead: bool) -> Option<NoteOrigin> {
         let text = self.text.as_ref().filter(|_| self.pending().is_some())?;
-        Some(Origin { id: self.kept.id.clone(), sum: Stamp::of(text).0, ahead })
+        Some(NoteOrigin { id: self.kept.id.clone(), sum: Revision::of(text).0, ahead })
     }
 }
 
 /// One of the two places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum NotePlace {
     Local,
     Shared,
 }
 
 /// See the module page.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Noted {
+pub(super) struct PendingChanges {
     /// In the file.
-    pub(super) local: Note,
+    pub(super) local: PendingNote,
     /// In the store; `None` = none keeps notes.
-    pub(super) shared: Option<Shared>,
+    pub(super) shared: Option<SharedPending>,
 }
 
-impl Noted {
+impl PendingChanges {
     /// The note of a place.
-    pub(super) fn note(&self, place: Place) -> Note {
+    pub(super) fn note(&self, place: NotePlace) -> PendingNote {
         match place {
-            Place::Local => self.local.clone(),
-            Place::Shared => self.shared.as_ref().map(|shared| shared.kept.note.clone()).unwrap_or_default(),
+            NotePlace::Local => self.local.clone(),
+            NotePlace::Shared => {
+                self.shared.as_ref().map(|shared| shared.kept.note.clone()).unwrap_or_default()
+            }
         }
     }
 
@@ -102,12 +104,12 @@ impl Noted {
         self.local.pending.is_some() || self.shared_pending().is_some()
     }
 
-    fn shared_pending(&self) -> Option<&Pending> {
-        self.shared.as_ref().and_then(Shared::pending)
+    fn shared_pending(&self) -> Option<&PendingChange> {
+        self.shared.as_ref().and_then(SharedPending::pending)
     }
 
     /// The change of the file, unless that of the store holds it, or it has arrived.
-    fn local_pending(&self) -> Option<&Pending> {
+    fn local_pending(&self) -> Option<&PendingChange> {
         let pending = self.local.pending.as_ref()?;
         let (Some(of), Some(shared)) = (&pending.of, &self.shared) else { return Some(pending) };
         let held = shared.pending().is_some() && shared.kept.id == of.id;
@@ -127,15 +129,15 @@ impl Noted {
     }
 
     /// What is in force while the authority does not answer.
-    pub(super) fn in_force(&self) -> Option<&Pending> {
+    pub(super) fn in_force(&self) -> Option<&PendingChange> {
         self.local_pending().or_else(|| self.shared_pending())
     }
 
     /// What the authority is to be given next.
-    pub(super) fn next(&self) -> Option<(Place, &Pending)> {
+    pub(super) fn next(&self) -> Option<(NotePlace, &PendingChange)> {
         match (self.shared_pending(), self.local_pending()) {
-            (Some(shared), _) if !self.local_holds_shared() => Some((Place::Shared, shared)),
-            (_, Some(local)) => Some((Place::Local, local)),
+            (Some(shared), _) if !self.local_holds_shared() => Some((NotePlace::Shared, shared)),
+            (_, Some(local)) => Some((NotePlace::Local, local)),
             (_, None) => None,
         }
     }
@@ -149,13 +151,13 @@ impl Noted {
     }
 
     /// The places where somebody has something to decide.
-    pub(super) fn conflicts(&self) -> impl Iterator<Item = Place> {
+    pub(super) fn conflicts(&self) -> impl Iterator<Item = NotePlace> {
         let of = |place| self.note(place).conflict.is_some().then_some(place);
-        [of(Place::Shared), of(Place::Local)].into_iter().flatten()
+        [of(NotePlace::Shared), of(NotePlace::Local)].into_iter().flatten()
     }
 
     /// Those of them that the history does not have.
-    pub(super) fn unrecorded(&self) -> impl Iterator<Item = Place> {
+    pub(super) fn unrecorded(&self) -> impl Iterator<Item = NotePlace> {
         self.conflicts().filter(|place| self.note(*place).conflict.is_some_and(|found| !found.recorded))
     }
 }

@@ -5,133 +5,78 @@
 //! died is recorded by the others.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::book::{InForce, canonical_hash};
-use super::documents::{Documents, Key};
-use super::history::{self, LastRecorded};
-use super::policy::EnvDefaults;
-use super::state::{ConfigEvent, config_stream};
-use super::store::{ChangeId, DocumentStore, Listed};
+use super::copies::text_of;
+use super::record::{load, record};
+use crate::config::active::{InForce, canonical_hash};
+use crate::config::documents::{DocumentSet, Key, from_json};
+use crate::config::policy::EnvDefaults;
+use crate::config::state::{DocumentCommand, DocumentState};
+use crate::config::store::{DocumentStore, ListedChange};
 use crate::kernel::clock::World;
-use crate::kernel::event::DomainEvent as _;
-use crate::kernel::execute::{Decision, execute};
 use crate::kernel::journal::Journal;
-
-/// How far the history of a document has followed.
-#[derive(Debug, Clone)]
-struct Tip {
-    last: Option<LastRecorded>,
-    /// Place of the newest change that came from a list.
-    change: Option<ChangeId>,
-}
-
-impl Tip {
-    async fn read(journal: &dyn Journal, key: Key) -> Result<Self, String> {
-        let events =
-            journal.read_stream(&config_stream(key.as_str()), 0).await.map_err(|error| error.to_string())?;
-        let mut change = None;
-        for event in &events {
-            let event = ConfigEvent::from_recorded(event).map_err(|error| error.to_string())?;
-            change = event.change().or(change);
-        }
-        Ok(Self { last: history::last(journal, key).await?, change })
-    }
-
-    /// Whether a change was recorded, or one after it.
-    fn covers(&self, id: &ChangeId) -> bool {
-        self.change.as_ref().is_some_and(|known| known.list == id.list && known.place >= id.place)
-    }
-
-    fn hash(&self) -> &str {
-        self.last.as_ref().map_or("", |last| last.hash.as_str())
-    }
-}
 
 /// Records listed changes, oldest first. Safe to repeat.
 ///
 /// # Errors
 /// The journal did not take one now, in plain words; those before it are recorded.
-pub async fn follow(
+pub async fn import_changes(
     journal: &dyn Journal,
     world: &World,
     env: &EnvDefaults,
-    listed: &[Listed],
+    listed: &[ListedChange],
 ) -> Result<(), String> {
-    let mut tips: BTreeMap<Key, Tip> = BTreeMap::new();
+    // So that the journal is not asked about each of the changes that it has.
+    let mut states: BTreeMap<Key, DocumentState> = BTreeMap::new();
     for change in listed {
-        let tip = match tips.remove(&change.key) {
-            Some(tip) => tip,
-            None => Tip::read(journal, change.key).await?,
+        let Some(command) = as_command(change, env) else { continue };
+        let state = match states.remove(&change.key) {
+            Some(state) => state,
+            None => load(journal, change.key).await?.state,
         };
-        let tip = record(journal, world, env, change, tip).await?;
-        tips.insert(change.key, tip);
+        let state = match command.is_done(&state) {
+            true => state,
+            false => record((journal, world), change.key, &command, None).await?.0.state,
+        };
+        states.insert(change.key, state);
     }
     Ok(())
 }
 
-async fn record(
-    journal: &dyn Journal,
-    world: &World,
-    env: &EnvDefaults,
-    change: &Listed,
-    tip: Tip,
-) -> Result<Tip, String> {
+/// What a listed change is to the history; `None` when the document is refused: it is nowhere in
+/// force, and the status of the document says why.
+fn as_command(change: &ListedChange, env: &EnvDefaults) -> Option<DocumentCommand> {
     let document = match &change.text {
         None => None,
-        Some(text) => match good(change.key, text, env) {
-            Some(document) => Some(document),
-            // It is nowhere in force; the status of the document says why.
-            None => return Ok(tip),
-        },
+        Some(text) => Some(good(change.key, text, env)?),
     };
-    // It is given to the first look, which needs no reading.
-    let known = Mutex::new(Some(tip));
-    let decide = async || {
-        let known = known.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let tip = match known {
-            Some(tip) => tip,
-            None => Tip::read(journal, change.key).await?,
-        };
-        let hash = document.as_ref().map_or("", |document| document.hash.as_str());
-        if tip.covers(&change.id) || tip.hash() == hash {
-            return Ok(Decision::already(Some(tip)));
-        }
-        let place = change.id.to_string();
-        let commit =
-            history::commit(world, change.key, document.as_ref(), tip.last.as_ref(), &change.origin, &place)?;
-        Ok(Decision { commit: Some(commit), answer: None })
-    };
-    // Others are faster, probably with this very change.
-    let stream = config_stream(change.key.as_str());
-    match execute(journal, || Box::pin(decide()), |error| format!("{stream}: {error}")).await? {
-        Some(tip) => Ok(tip),
-        None => Tip::read(journal, change.key).await,
-    }
+    let (origin, listed) = (change.origin.clone(), Some(change.id.clone()));
+    Some(DocumentCommand::Change { document, origin, listed })
 }
 
 /// A text as a document in force; `None` when it would be refused.
 fn good(key: Key, text: &str, env: &EnvDefaults) -> Option<InForce> {
-    let value: Value = super::documents::from_json(text).ok()?;
-    Documents::default().put(key, Some(&value), env).ok()?;
+    let value: Value = from_json(text).ok()?;
+    DocumentSet::default().put(key, Some(&value), env).ok()?;
     Some(InForce { hash: canonical_hash(&value), text: text.to_owned() })
 }
 
 /// Puts back what a store lost while no worker was there, from the copies in the journal:
 /// documents that were in a list of the store, and that it knows nothing of now.
 pub async fn put_back(store: &dyn DocumentStore, journal: &dyn Journal) {
+    let Some(log) = store.change_log() else { return };
     for key in Key::ALL {
-        let text = match Tip::read(journal, key).await {
-            Ok(Tip { change: Some(_), last: Some(LastRecorded { text: Some(text), .. }) }) => text,
-            Ok(_) => continue,
+        let text = match listed_copy(journal, key).await {
+            Ok(Some(text)) => text,
+            Ok(None) => continue,
             Err(error) => {
                 tracing::error!(%key, error, "the history of a document could not be read");
                 continue;
             }
         };
-        match store.recover(key, &text).await {
+        match log.recover(key, &text).await {
             Ok(true) => {
                 tracing::warn!(%key, "the store had lost this document; the last good copy is put back")
             }
@@ -143,6 +88,15 @@ pub async fn put_back(store: &dyn DocumentStore, journal: &dyn Journal) {
     }
 }
 
+/// The copy of what was in force last, of a document that was in the list of a store.
+async fn listed_copy(journal: &dyn Journal, key: Key) -> Result<Option<String>, String> {
+    let state = load(journal, key).await?.state;
+    match state.listed {
+        Some(_) => text_of(journal, &state.body_key).await,
+        None => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -150,12 +104,13 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::config::store::ChangeId;
     use crate::kernel::journal::memory::MemoryJournal;
 
     const KEY: Key = Key::WebhookConfig;
 
-    fn listed(list: &str, place: u64, text: Option<&str>, origin: &str) -> Listed {
-        Listed {
+    fn listed(list: &str, place: u64, text: Option<&str>, origin: &str) -> ListedChange {
+        ListedChange {
             id: ChangeId { list: list.to_owned(), place: (place, 0) },
             key: KEY,
             text: text.map(str::to_owned),
@@ -185,7 +140,7 @@ mod tests {
         ];
         let follow = |from: usize, to: usize| {
             let (journal, world, env, list) = (journal.clone(), world.clone(), env.clone(), list.clone());
-            async move { follow(journal.as_ref(), &world, &env, &list[from..to]).await.unwrap() }
+            async move { import_changes(journal.as_ref(), &world, &env, &list[from..to]).await.unwrap() }
         };
         // Five workers, some of which start over and some of which lag behind.
         futures::future::join_all([follow(0, 3), follow(0, 2), follow(0, 6), follow(0, 4), follow(0, 6)])
@@ -195,8 +150,8 @@ mod tests {
 
         // Another list: the store was emptied, places begin anew.
         let anew = [listed("m", 1, b, "recovered")];
-        super::follow(journal.as_ref(), &world, &env, &anew).await.unwrap();
-        super::follow(journal.as_ref(), &world, &env, &list).await.unwrap();
+        super::import_changes(journal.as_ref(), &world, &env, &anew).await.unwrap();
+        super::import_changes(journal.as_ref(), &world, &env, &list).await.unwrap();
         let found = origins(journal.as_ref()).await;
         assert_eq!(found.get(4).map(String::as_str), Some("recovered"));
     }

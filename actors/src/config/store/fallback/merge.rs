@@ -16,7 +16,7 @@ const UPDATED_AT: &str = "_updated_at";
 
 /// See the module page.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum MergeOutcome {
     /// The authority says the same.
     Same,
     /// The authority is to be given this document.
@@ -31,25 +31,29 @@ pub(super) enum Verdict {
 }
 
 /// Compares the three. `None` = absent; an authority that has nothing is given what waits.
-pub(super) fn judge(base: Option<&Value>, pending: &Value, authority: Option<&Value>) -> Verdict {
+pub(super) fn three_way_merge(
+    base: Option<&Value>,
+    pending: &Value,
+    authority: Option<&Value>,
+) -> MergeOutcome {
     let Some(authority) = authority else {
-        return Verdict::Give { document: pending.clone(), merged: false };
+        return MergeOutcome::Give { document: pending.clone(), merged: false };
     };
     if same(authority, pending) {
-        return Verdict::Same;
+        return MergeOutcome::Same;
     }
     if base.is_some_and(|base| same(base, authority)) {
-        return Verdict::Give { document: pending.clone(), merged: false };
+        return MergeOutcome::Give { document: pending.clone(), merged: false };
     }
     let (Some(ours), Some(theirs)) = (pending.as_object(), authority.as_object()) else {
-        return Verdict::Conflict(Vec::new());
+        return MergeOutcome::Conflict(Vec::new());
     };
     let nothing = Map::new();
     merge(base.and_then(Value::as_object).unwrap_or(&nothing), ours, theirs)
 }
 
 /// Field by field; a nested value is one value.
-fn merge(base: &Map<String, Value>, ours: &Map<String, Value>, theirs: &Map<String, Value>) -> Verdict {
+fn merge(base: &Map<String, Value>, ours: &Map<String, Value>, theirs: &Map<String, Value>) -> MergeOutcome {
     let mut document = theirs.clone();
     let mut conflicts = Vec::new();
     let names = base.keys().chain(ours.keys().filter(|name| !base.contains_key(*name)));
@@ -69,13 +73,13 @@ fn merge(base: &Map<String, Value>, ours: &Map<String, Value>, theirs: &Map<Stri
     }
     conflicts.sort_unstable();
     if !conflicts.is_empty() {
-        return Verdict::Conflict(conflicts);
+        return MergeOutcome::Conflict(conflicts);
     }
     let document = Value::Object(document);
     if same(&document, &Value::Object(theirs.clone())) {
-        return Verdict::Same;
+        return MergeOutcome::Same;
     }
-    Verdict::Give { document, merged: true }
+    MergeOutcome::Give { document, merged: true }
 }
 
 /// Equal but for the moment of writing, whatever the order of the fields.
@@ -99,12 +103,12 @@ mod tests {
 
     use super::*;
 
-    fn give(document: Value, merged: bool) -> Verdict {
-        Verdict::Give { document, merged }
+    fn give(document: Value, merged: bool) -> MergeOutcome {
+        MergeOutcome::Give { document, merged }
     }
 
-    fn conflict(fields: &[&str]) -> Verdict {
-        Verdict::Conflict(fields.iter().map(|field| (*field).to_owned()).collect())
+    fn conflict(fields: &[&str]) -> MergeOutcome {
+        MergeOutcome::Conflict(fields.iter().map(|field| (*field).to_owned()).collect())
     }
 
     #[test]
@@ -118,7 +122,12 @@ mod tests {
                 Some(json!({"b": 1, "a": 1, "_updated_at": "y"})),
                 give(json!({"a": 2}), false),
             ),
-            (Some(base.clone()), json!({"a": 2}), Some(json!({"_updated_at": "y", "a": 2})), Verdict::Same),
+            (
+                Some(base.clone()),
+                json!({"a": 2}),
+                Some(json!({"_updated_at": "y", "a": 2})),
+                MergeOutcome::Same,
+            ),
             (Some(base.clone()), json!({"a": 2}), None, give(json!({"a": 2}), false)),
             (None, json!({"a": 2}), None, give(json!({"a": 2}), false)),
             // Different fields.
@@ -132,7 +141,7 @@ mod tests {
             // A writer who knew nothing hides nothing.
             (None, json!({"a": 2}), Some(json!({"b": 1})), give(json!({"b": 1, "a": 2}), true)),
             // Everything that was wanted is there already, and more.
-            (Some(base.clone()), json!({"a": 2, "b": 1}), Some(json!({"a": 2, "b": 5})), Verdict::Same),
+            (Some(base.clone()), json!({"a": 2, "b": 1}), Some(json!({"a": 2, "b": 5})), MergeOutcome::Same),
             // The same field, differently.
             (
                 Some(base.clone()),
@@ -148,7 +157,7 @@ mod tests {
             (Some(base), json!({"a": 2}), Some(json!([1])), conflict(&[])),
         ] {
             let context = format!("{base:?} {pending} {authority:?}");
-            assert_eq!(judge(base.as_ref(), &pending, authority.as_ref()), verdict, "{context}");
+            assert_eq!(three_way_merge(base.as_ref(), &pending, authority.as_ref()), verdict, "{context}");
         }
     }
 
@@ -162,11 +171,11 @@ mod tests {
         fn nobody_loses_a_change(
             base in prop::option::of(document()), pending in document(), authority in prop::option::of(document()),
         ) {
-            let verdict = judge(base.as_ref(), &pending, authority.as_ref());
+            let verdict = three_way_merge(base.as_ref(), &pending, authority.as_ref());
             let result = match &verdict {
-                Verdict::Conflict(_) => return Ok(()),
-                Verdict::Same => authority.clone().unwrap(),
-                Verdict::Give { document, .. } => document.clone(),
+                MergeOutcome::Conflict(_) => return Ok(()),
+                MergeOutcome::Same => authority.clone().unwrap(),
+                MergeOutcome::Give { document, .. } => document.clone(),
             };
             for name in ["a", "b", "c"] {
                 let was = base.as_ref().and_then(|base| base.get(name));

@@ -1,6 +1,6 @@
 //! Do the workers run the same documents? Pure: compares what they say.
 
-use super::book::Book;
+use super::active::ActiveDocuments;
 use super::documents::Key;
 use super::store::Ack;
 use crate::kernel::said::{Said, said};
@@ -8,9 +8,9 @@ use crate::messages::DocumentStatus;
 
 /// Notes beside each document how many of the workers run the stored version, and what the
 /// others do. `acks` has one entry per worker, this one included.
-pub(super) fn compare(documents: &mut [DocumentStatus], book: &Book, acks: &[Ack]) {
+pub(super) fn compare(documents: &mut [DocumentStatus], active: &ActiveDocuments, acks: &[Ack]) {
     for (document, key) in documents.iter_mut().zip(Key::ALL) {
-        let stored = book.stored_hash(key).unwrap_or_default();
+        let stored = active.stored_hash(key).unwrap_or_default();
         for ack in acks {
             let worker = &ack.worker;
             let state = ack.documents.get(&key).cloned().unwrap_or_default();
@@ -30,10 +30,10 @@ pub(super) fn compare(documents: &mut [DocumentStatus], book: &Book, acks: &[Ack
 
 /// The same for a worker that is the only one: what it does not run, it says itself beside the
 /// document.
-pub(super) fn alone(documents: &mut [DocumentStatus], book: &Book, own: &Ack) {
+pub(super) fn alone(documents: &mut [DocumentStatus], active: &ActiveDocuments, own: &Ack) {
     for (document, key) in documents.iter_mut().zip(Key::ALL) {
         let state = own.documents.get(&key).cloned().unwrap_or_default();
-        let stored = book.stored_hash(key).unwrap_or_default();
+        let stored = active.stored_hash(key).unwrap_or_default();
         document.running = usize::from(state.refused.is_none() && state.hash == stored);
     }
 }
@@ -46,16 +46,16 @@ mod tests {
 
     use super::*;
     use crate::config::policy::EnvDefaults;
-    use crate::config::store::{AckState, Read, Stamp};
+    use crate::config::store::{AckState, Revision, StoreReading};
 
     #[test]
     fn three_workers_are_compared() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let text = r#"{"retry_count": 3}"#.to_owned();
-        let mut book = Book::default();
-        let read = Ok(Read::Found { stamp: Stamp(text.clone()), text });
-        book.insist(Key::ProcessingPrefs, read, &EnvDefaults::default(), now);
-        let here = book.states();
+        let mut active = ActiveDocuments::default();
+        let read = Ok(StoreReading::Found { revision: Revision(text.clone()), text });
+        active.take_final(Key::ProcessingPrefs, read, &EnvDefaults::default(), now);
+        let here = active.states();
         let says = |worker: &str, state: AckState| Ack {
             worker: worker.to_owned(),
             at: now,
@@ -65,8 +65,8 @@ mod tests {
         let old = AckState { hash: "old".to_owned(), refused: None };
         let acks =
             [Ack { worker: "a".to_owned(), at: now, documents: here }, says("b", refusal), says("c", old)];
-        let mut documents = book.status();
-        compare(&mut documents, &book, &acks);
+        let mut documents = active.status();
+        compare(&mut documents, &active, &acks);
         let prefs = documents.iter().find(|document| document.key == "processing_prefs").unwrap();
         assert_eq!(prefs.running, 1);
         let remarks: Vec<&str> = prefs.remarks.iter().map(|said| said.english.as_str()).collect();
@@ -76,8 +76,8 @@ mod tests {
 
         let [own, refuses, _] = acks;
         for (ack, running) in [(own, 1), (refuses, 0)] {
-            let mut documents = book.status();
-            alone(&mut documents, &book, &ack);
+            let mut documents = active.status();
+            alone(&mut documents, &active, &ack);
             let prefs = documents.iter().find(|document| document.key == "processing_prefs").unwrap();
             assert_eq!((prefs.running, prefs.remarks.len()), (running, 0), "{}", ack.worker);
         }

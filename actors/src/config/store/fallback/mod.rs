@@ -11,15 +11,15 @@
 //! | nothing, and it was never heard | what the next store has, with a warning |
 //!
 //! A change that the authority cannot take is taken by the next store that can, and waits
-//! for the authority. What then becomes of it is in [`settle`]. Stores behind the authority
+//! for the authority. What then becomes of it is in [`reconcile`]. Stores behind the authority
 //! never hear of a change that it took: a document that lies there is used while the
 //! authority has none, or cannot be heard by a worker that never heard it.
 
+mod health;
 mod merge;
-mod noted;
-mod notes;
-mod settle;
-mod view;
+mod pending;
+mod pending_files;
+mod reconcile;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::{join_all, select_all};
 
-use self::noted::{Noted, Shared};
-use self::notes::{Known, Notes};
-use self::view::View;
+use self::health::StoreHealthTracker;
+use self::pending::{PendingChanges, SharedPending};
+use self::pending_files::{LastHeard, PendingFiles};
 use super::{
-    Ack, Change, ChangeId, Changes, DocumentStore, Expect, Keep, Read, Stamp, StoreError, StoreHealth,
-    Written,
+    ChangeId, ChangeLog, ConflictWinner, DocumentChange, DocumentStore, Fallbacks, ListedChanges,
+    PendingNotes, Precondition, Revision, Rollout, StoreError, StoreHealth, StoreReading, WriteReceipt,
 };
 use crate::config::documents::Key;
 use crate::config::policy::EnvDefaults;
@@ -42,7 +42,7 @@ use crate::kernel::journal::Journal;
 
 /// What a chain needs besides its stores.
 #[derive(Clone)]
-pub struct ChainDeps {
+pub struct FallbackDeps {
     /// Folder of what must not be forgotten: changes that wait for the authority, and
     /// copies of what it last held.
     pub notes: PathBuf,
@@ -56,93 +56,96 @@ pub struct ChainDeps {
 }
 
 /// See the module page.
-pub struct ChainStore {
+pub struct FallbackStore {
     authority: Arc<dyn DocumentStore>,
     /// In the order in which they stand in.
     others: Vec<Arc<dyn DocumentStore>>,
-    notes: Notes,
-    deps: ChainDeps,
-    view: View,
+    notes: PendingFiles,
+    deps: FallbackDeps,
+    tracker: StoreHealthTracker,
 }
 
-impl ChainStore {
+impl FallbackStore {
     /// `authority` has the last word, `others` stand behind it, the nearest first.
     #[must_use]
     pub fn new(
         authority: Arc<dyn DocumentStore>,
         others: Vec<Arc<dyn DocumentStore>>,
-        deps: ChainDeps,
+        deps: FallbackDeps,
     ) -> Self {
         let names = std::iter::once(&authority).chain(&others).map(|store| store.name()).collect();
-        let notes = Notes::new(deps.notes.clone());
-        Self { authority, others, notes, deps, view: View::new(names) }
+        let notes = PendingFiles::new(deps.notes.clone());
+        Self { authority, others, notes, deps, tracker: StoreHealthTracker::new(names) }
     }
 
     /// What is noted about a document, which is shown from then on.
-    async fn noted(&self, key: Key) -> Result<Noted, StoreError> {
-        let mut noted = Noted { local: self.notes.note(key)?, shared: None };
-        if let Some(store) = self.keeper() {
-            let said = store.note(key).await.and_then(|kept| {
+    async fn noted(&self, key: Key) -> Result<PendingChanges, StoreError> {
+        let mut noted = PendingChanges { local: self.notes.note(key)?, shared: None };
+        if let Some((store, notes)) = self.pending_notes() {
+            let said = notes.note(key).await.and_then(|kept| {
                 let why = |error| format!("it was not written by this program: {error}");
-                let what = format!("the note about {key} in {}", store.name());
-                Shared::parse(kept).map_err(|error| StoreError::Unreadable { what, why: why(error) })
+                let what = format!("the note about {key} in {store}");
+                SharedPending::parse(kept).map_err(|error| StoreError::Unreadable { what, why: why(error) })
             });
             noted.shared = Some(match said {
                 Ok(shared) => {
-                    self.view.said(key, &shared);
+                    self.tracker.said(key, &shared);
                     shared
                 }
-                Err(error) => Shared { trouble: Some(error), ..self.view.last_said(key).unwrap_or_default() },
+                Err(error) => {
+                    SharedPending { trouble: Some(error), ..self.tracker.last_said(key).unwrap_or_default() }
+                }
             });
         }
-        self.view.noted(key, &noted);
+        self.tracker.noted(key, &noted);
         Ok(noted)
     }
 
-    /// The store that keeps notes for all workers: one behind the authority.
-    fn keeper(&self) -> Option<&Arc<dyn DocumentStore>> {
-        self.others.iter().find(|store| store.keeps_notes())
+    /// Where notes are kept for all workers: in the first store behind the authority that can.
+    fn pending_notes(&self) -> Option<(&'static str, &dyn PendingNotes)> {
+        self.others.iter().find_map(|store| Some((store.name(), store.pending_notes()?)))
     }
 
     /// Asks one store, and remembers how it is.
-    async fn ask(&self, store: &Arc<dyn DocumentStore>, key: Key) -> Result<Read, StoreError> {
+    async fn ask(&self, store: &Arc<dyn DocumentStore>, key: Key) -> Result<StoreReading, StoreError> {
         let answer = store.read(key).await;
-        self.view.asked(store.name(), key, answer.as_ref().err(), self.deps.world.now());
+        self.tracker.asked(store.name(), key, answer.as_ref().err(), self.deps.world.now());
         answer
     }
 
     /// Asks the authority, and remembers what it holds.
-    async fn ask_authority(&self, key: Key) -> Result<Read, StoreError> {
+    async fn ask_authority(&self, key: Key) -> Result<StoreReading, StoreError> {
         let mut read = self.ask(&self.authority, key).await?;
-        if read == Read::Absent && self.bring_back(key).await {
+        if read == StoreReading::Absent && self.bring_back(key).await {
             read = self.ask(&self.authority, key).await?;
         }
-        if read == Read::Absent && self.has_vanished(key) {
+        if read == StoreReading::Absent && self.has_vanished(key) {
             // What it held is remembered: nothing old takes its place.
             return Ok(read);
         }
-        let (text, stamp) = match &read {
-            Read::Absent => (None, String::new()),
-            Read::Found { text, stamp } => (Some(text.clone()), stamp.0.clone()),
+        let (text, revision) = match &read {
+            StoreReading::Absent => (None, String::new()),
+            StoreReading::Found { text, revision } => (Some(text.clone()), revision.0.clone()),
         };
-        self.remember(key, text, stamp);
+        self.remember(key, text, revision);
         Ok(read)
     }
 
     /// Whether the authority, which has nothing now and cannot say why, is known to have had
     /// the document.
     fn has_vanished(&self, key: Key) -> bool {
-        !self.authority.knows_removals() && self.known(key).is_some_and(|known| known.text.is_some())
+        self.authority.change_log().is_none() && self.known(key).is_some_and(|known| known.text.is_some())
     }
 
     /// Gives an authority that was emptied while this worker was not there the copy of the
     /// one before. The authority can tell that from a removal, which stays one.
     async fn bring_back(&self, key: Key) -> bool {
-        if self.view.known(key).is_some() || self.deps.journal.is_none() {
+        if self.tracker.known(key).is_some() || self.deps.journal.is_none() {
             return false;
         }
-        let Some(Known { text: Some(text), at, .. }) = self.known(key) else { return false };
-        let recovered = self.authority.recover(key, &text).await;
+        let Some(log) = self.authority.change_log() else { return false };
+        let Some(LastHeard { text: Some(text), at, .. }) = self.known(key) else { return false };
+        let recovered = log.recover(key, &text).await;
         if matches!(recovered, Ok(true)) {
             let as_of = at.to_rfc3339();
             tracing::warn!(%key, as_of, "the configuration store was empty, it was given the copy of what it held");
@@ -151,10 +154,10 @@ impl ChainStore {
     }
 
     /// What the authority holds now, for the time when it cannot be asked.
-    fn remember(&self, key: Key, text: Option<String>, stamp: String) {
+    fn remember(&self, key: Key, text: Option<String>, revision: String) {
         let store = self.authority.name().to_owned();
-        let known = Known { store, text, stamp, at: self.deps.world.now() };
-        if !self.view.remember(key, &known) || self.others.is_empty() || self.deps.journal.is_none() {
+        let known = LastHeard { store, text, revision, at: self.deps.world.now() };
+        if !self.tracker.remember(key, &known) || self.others.is_empty() || self.deps.journal.is_none() {
             return;
         }
         if let Err(error) = self.notes.keep(key, &known) {
@@ -164,71 +167,77 @@ impl ChainStore {
 
     /// What the authority last held, as far as known: from memory, or left by a worker
     /// before this one.
-    fn known(&self, key: Key) -> Option<Known> {
-        self.view
+    fn known(&self, key: Key) -> Option<LastHeard> {
+        self.tracker
             .known(key)
             .or_else(|| self.notes.known(key).filter(|known| known.store == self.authority.name()))
     }
 
     /// What stands behind an authority that has nothing. One that does not answer hides
     /// those behind it once it was heard, and before that only while they have nothing.
-    async fn behind(&self, key: Key) -> Result<(Read, &'static str), StoreError> {
+    async fn behind(&self, key: Key) -> Result<(StoreReading, &'static str), StoreError> {
         let mut unheard = None;
         for store in &self.others {
             match self.ask(store, key).await {
-                Ok(Read::Absent) => {}
-                Ok(found @ Read::Found { .. }) => return Ok((found, store.name())),
-                Err(error) if self.view.was_heard(store.name(), key) => return Err(error),
+                Ok(StoreReading::Absent) => {}
+                Ok(found @ StoreReading::Found { .. }) => return Ok((found, store.name())),
+                Err(error) if self.tracker.was_heard(store.name(), key) => return Err(error),
                 Err(error) => unheard = unheard.or(Some(error)),
             }
         }
-        unheard.map_or(Ok((Read::Absent, self.authority.name())), Err)
+        unheard.map_or(Ok((StoreReading::Absent, self.authority.name())), Err)
     }
 
     /// What holds while the authority does not answer because of `error`.
     async fn without_authority(
         &self,
         key: Key,
-        noted: &Noted,
+        noted: &PendingChanges,
         error: StoreError,
-    ) -> Result<Read, StoreError> {
+    ) -> Result<StoreReading, StoreError> {
         if let Some(pending) = noted.in_force() {
-            let stamp = Stamp::of(&pending.text);
+            let revision = Revision::of(&pending.text);
             // It may be another process that made it.
-            self.view.wrote(key, &stamp, &pending.origin);
-            return Ok(Read::Found { text: pending.text.clone(), stamp });
+            self.tracker.wrote(key, &revision, &pending.origin);
+            return Ok(StoreReading::Found { text: pending.text.clone(), revision });
         }
-        let heard = self.view.was_heard(self.authority.name(), key);
+        let heard = self.tracker.was_heard(self.authority.name(), key);
         let known = self.known(key);
-        if let Some(Known { text: Some(text), stamp, at, .. }) = &known {
+        if let Some(LastHeard { text: Some(text), revision, at, .. }) = &known {
             if !heard {
-                self.view.stands_in(key, "a copy of what it last held", Some(*at), &error);
+                self.tracker.stands_in(key, "a copy of what it last held", Some(*at), &error);
             }
-            return Ok(Read::Found { text: text.clone(), stamp: Stamp(stamp.clone()) });
+            return Ok(StoreReading::Found { text: text.clone(), revision: Revision(revision.clone()) });
         }
         match self.behind(key).await {
-            Ok((found @ Read::Found { .. }, store)) => {
+            Ok((found @ StoreReading::Found { .. }, store)) => {
                 if !heard {
-                    self.view.stands_in(key, store, None, &error);
+                    self.tracker.stands_in(key, store, None, &error);
                 }
                 Ok(found)
             }
-            Ok((Read::Absent, _)) if known.is_some() => Ok(Read::Absent),
-            Ok((Read::Absent, _)) | Err(_) => Err(error),
+            Ok((StoreReading::Absent, _)) if known.is_some() => Ok(StoreReading::Absent),
+            Ok((StoreReading::Absent, _)) | Err(_) => Err(error),
         }
     }
 
     /// Gives the authority a change that it can take.
-    async fn write_to_authority(&self, change: &Change, held: Read) -> Result<Written, StoreError> {
+    async fn write_to_authority(
+        &self,
+        change: &DocumentChange,
+        held: StoreReading,
+    ) -> Result<WriteReceipt, StoreError> {
         let written = match held {
-            Read::Found { .. } => self.authority.write(change).await?,
-            Read::Absent => {
+            StoreReading::Found { .. } => self.authority.write(change).await?,
+            StoreReading::Absent => {
                 let behind = match self.has_vanished(change.key) {
-                    true => Read::Absent,
+                    true => StoreReading::Absent,
                     false => self.behind(change.key).await?.0,
                 };
                 as_believed(&behind, change)?;
-                self.authority.write(&Change { expected: Expect::Absent, ..change.clone() }).await?
+                self.authority
+                    .write(&DocumentChange { expected: Precondition::Absent, ..change.clone() })
+                    .await?
             }
         };
         self.took(change, &written).await;
@@ -237,10 +246,10 @@ impl ChainStore {
 
     /// The authority holds a change: that is remembered, and told to whoever reads through
     /// these stores when the authority tells nobody itself.
-    async fn took(&self, change: &Change, written: &Written) {
+    async fn took(&self, change: &DocumentChange, written: &WriteReceipt) {
         // The store's own words, which may differ in blanks, come with the next look.
-        self.remember(change.key, Some(change.value.to_string()), written.stamp.0.clone());
-        self.view.wrote(change.key, &written.stamp, &change.origin);
+        self.remember(change.key, Some(change.value.to_string()), written.revision.0.clone());
+        self.tracker.wrote(change.key, &written.revision, &change.origin);
         if self.authority.tells() {
             return;
         }
@@ -252,10 +261,12 @@ impl ChainStore {
 }
 
 /// Whether the writer knows what it replaces.
-fn as_believed(held: &Read, change: &Change) -> Result<(), StoreError> {
+fn as_believed(held: &StoreReading, change: &DocumentChange) -> Result<(), StoreError> {
     match (held, &change.expected) {
-        (Read::Absent, Expect::Absent) => Ok(()),
-        (Read::Found { stamp, .. }, Expect::Stamp(believed)) if stamp == believed => Ok(()),
+        (StoreReading::Absent, Precondition::Absent) => Ok(()),
+        (StoreReading::Found { revision, .. }, Precondition::Revision(believed)) if revision == believed => {
+            Ok(())
+        }
         _ => Err(StoreError::Conflict(change.key)),
     }
 }
@@ -266,25 +277,25 @@ const fn is_out_of_reach(error: &StoreError) -> bool {
 }
 
 #[async_trait]
-impl DocumentStore for ChainStore {
+impl DocumentStore for FallbackStore {
     fn name(&self) -> &'static str {
         self.authority.name()
     }
 
-    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
         let noted = self.noted(key).await?;
         match self.ask_authority(key).await {
             Ok(held) => {
-                self.view.stands_alone(key);
-                let held = if noted.waits() { self.settle(key).await?.0 } else { held };
+                self.tracker.stands_alone(key);
+                let held = if noted.waits() { self.reconcile(key).await?.0 } else { held };
                 self.record_conflict(key).await;
                 match held {
-                    found @ Read::Found { .. } => Ok(found),
-                    Read::Absent if self.has_vanished(key) => Ok(Read::Absent),
-                    Read::Absent => self.behind(key).await.map(|(read, _)| read),
+                    found @ StoreReading::Found { .. } => Ok(found),
+                    StoreReading::Absent if self.has_vanished(key) => Ok(StoreReading::Absent),
+                    StoreReading::Absent => self.behind(key).await.map(|(read, _)| read),
                 }
             }
-            Err(StoreError::Lost(_)) if noted.waits() => Ok(self.settle(key).await?.0),
+            Err(StoreError::Lost(_)) if noted.waits() => Ok(self.reconcile(key).await?.0),
             Err(error) if is_out_of_reach(&error) => self.without_authority(key, &noted, error).await,
             Err(error) => Err(error),
         }
@@ -303,13 +314,13 @@ impl DocumentStore for ChainStore {
         }
     }
 
-    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
         let key = change.key;
         // That it did not answer some seconds ago is no reason to go elsewhere.
         self.authority.forget();
         let waits = self.noted(key).await?.waits();
         let held = match self.ask_authority(key).await {
-            Ok(_) | Err(StoreError::Lost(_)) if waits => match self.settle(key).await? {
+            Ok(_) | Err(StoreError::Lost(_)) if waits => match self.reconcile(key).await? {
                 (held, None) => Ok(held),
                 (_, Some(why)) => Err(why),
             },
@@ -321,24 +332,11 @@ impl DocumentStore for ChainStore {
         };
         match written {
             Err(error) if is_out_of_reach(&error) && !self.others.is_empty() => {
-                self.view.asked(self.authority.name(), key, Some(&error), self.deps.world.now());
+                self.tracker.asked(self.authority.name(), key, Some(&error), self.deps.world.now());
                 self.write_elsewhere(change, error).await
             }
             answer => answer,
         }
-    }
-
-    /// A document that waits for the authority is not in the authority's list yet.
-    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
-        let mut changes = self.authority.changes(after).await?;
-        if let Some(changes) = &mut changes {
-            changes.held.retain(|key| !self.view.is_pending(*key));
-        }
-        Ok(changes)
-    }
-
-    fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {
-        self.view.origin_of(key, stamp).or_else(|| self.authority.origin_of(key, stamp))
     }
 
     /// From every store, the authority last: what lies behind it would be in force next.
@@ -364,32 +362,53 @@ impl DocumentStore for ChainStore {
         Ok(was_there)
     }
 
-    fn removed(&self, key: Key) {
-        self.remember(key, None, String::new());
+    fn change_log(&self) -> Option<&dyn ChangeLog> {
+        self.authority.change_log().map(|_| self as &dyn ChangeLog)
+    }
+
+    fn rollout(&self) -> Option<&dyn Rollout> {
+        self.authority.rollout()
+    }
+
+    fn fallbacks(&self) -> Option<&dyn Fallbacks> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ChangeLog for FallbackStore {
+    /// A document that waits for the authority is not in the authority's list yet.
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<ListedChanges, StoreError> {
+        let Some(log) = self.authority.change_log() else { return Ok(ListedChanges::default()) };
+        let mut changes = log.changes(after).await?;
+        changes.held.retain(|key| !self.tracker.is_pending(*key));
+        Ok(changes)
     }
 
     async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
-        self.authority.recover(key, text).await
+        match self.authority.change_log() {
+            Some(log) => log.recover(key, text).await,
+            None => Ok(false),
+        }
     }
+}
 
-    async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {
-        self.authority.acknowledge(ack).await
-    }
-
-    async fn leave(&self, worker: &str) {
-        self.authority.leave(worker).await;
-    }
-
-    async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
-        self.authority.workers().await
-    }
-
+#[async_trait]
+impl Fallbacks for FallbackStore {
     fn health(&self) -> Vec<StoreHealth> {
-        self.view.health()
+        self.tracker.health()
     }
 
-    async fn resolve(&self, key: Key, keep: Keep) -> Result<bool, StoreError> {
-        self.decide(key, keep).await
+    async fn resolve(&self, key: Key, winner: ConflictWinner) -> Result<bool, StoreError> {
+        self.decide(key, winner).await
+    }
+
+    fn origin_of(&self, key: Key, revision: &Revision) -> Option<String> {
+        self.tracker.origin_of(key, revision)
+    }
+
+    fn removed(&self, key: Key) {
+        self.remember(key, None, String::new());
     }
 }
 

@@ -1,0 +1,96 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const KEY: Key = Key::WebhookConfig;
+
+fn version(document: &Value) -> InForce {
+    InForce { hash: canonical_hash(document), text: document.to_string() }
+}
+
+fn change(document: Option<&Value>, listed: Option<u64>) -> DocumentCommand {
+    let listed = listed.map(|place| ChangeId { list: "l".to_owned(), place: (place, 0) });
+    DocumentCommand::Change { document: document.map(version), origin: "cli".to_owned(), listed }
+}
+
+/// Carries a command out on a state; answers what happened.
+fn carry_out(state: &mut DocumentState, command: &DocumentCommand, version: u64) -> Vec<ConfigEvent> {
+    let Ok(events) = state.decide(command, &DocumentCx { key: KEY, version, before: None });
+    for event in &events {
+        state.evolve(event);
+    }
+    events
+}
+
+#[test]
+fn the_fields_that_differ() {
+    let fields = |before, after| changed_fields(Key::WebhookConfig, before, after).join(",");
+    assert_eq!(fields(None, Some(r#"{"b":1,"a":2}"#)), "a,b");
+    assert_eq!(fields(Some(r#"{"a":1,"b":[1],"c":1}"#), Some(r#"{"b":[2],"c":1,"d":0}"#)), "a,b,d");
+    assert_eq!(fields(Some(r#"{"a":1}"#), None), "a");
+    let links = changed_fields(Key::MagicLinkTokens, None, Some(r#"{"secret-id":{}}"#));
+    assert!(links.is_empty(), "ids of sign-in links stay out of events");
+}
+
+#[test]
+fn a_version_is_recorded_once_and_a_removal_too() {
+    let mut state = DocumentState::default();
+    let document = json!({"a": 1});
+    assert!(carry_out(&mut state, &change(None, None), 0).is_empty(), "nothing was there");
+    let events = carry_out(&mut state, &change(Some(&document), None), 0);
+    let [ConfigEvent::Changed(changed)] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(
+        (changed.body_key.as_str(), changed.fields.join(",")),
+        ("config/webhook_config/1", "a".into())
+    );
+    assert!(carry_out(&mut state, &change(Some(&document), Some(7)), 1).is_empty());
+    assert_eq!(carry_out(&mut state, &change(None, None), 1).len(), 1);
+    assert!(state.hash.is_empty());
+}
+
+#[test]
+fn of_sign_in_links_no_copy_is_kept() {
+    let cx = DocumentCx { key: Key::MagicLinkTokens, version: 0, before: None };
+    let losing = LosingVersion {
+        text: "{}".to_owned(),
+        origin: "cli".to_owned(),
+        at: DateTime::UNIX_EPOCH,
+        fields: Vec::new(),
+    };
+    for command in [change(Some(&json!({"id": {}})), None), DocumentCommand::Lose(losing)] {
+        let Ok(events) = DocumentState::default().decide(&command, &cx);
+        let shown = format!("{events:?}");
+        assert!(shown.contains("body_key: \"\"") && !shown.contains("id\": {"), "{shown}");
+    }
+}
+
+proptest! {
+    /// Whoever follows a list, and wherever he begins, the history has each of its changes once
+    /// and in order.
+    #[test]
+    fn a_list_is_recorded_once(
+        texts in prop::collection::vec(prop::option::of(0..4_u8), 1..12),
+        starts in prop::collection::vec(any::<prop::sample::Index>(), 1..6),
+    ) {
+        let list: Vec<DocumentCommand> = texts
+            .iter()
+            .zip(1..)
+            .map(|(text, place)| change(text.map(|n| json!({"n": n})).as_ref(), Some(place)))
+            .collect();
+        let mut state = DocumentState::default();
+        let mut recorded = Vec::new();
+        for from in std::iter::once(0).chain(starts.iter().map(|start| start.index(list.len()))) {
+            for command in &list[from..] {
+                let version = recorded.len() as u64;
+                recorded.extend(carry_out(&mut state, command, version));
+            }
+        }
+        let mut expected: Vec<Option<u8>> = vec![None];
+        expected.extend(&texts);
+        expected.dedup();
+        prop_assert_eq!(recorded.len(), expected.len() - 1);
+        let last = texts.last().copied().flatten().map(|n| canonical_hash(&json!({"n": n})));
+        prop_assert_eq!(state.hash, last.unwrap_or_default());
+    }
+}
