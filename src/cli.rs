@@ -67,7 +67,7 @@ docs/EVENTS.md describes every kind of event.
 
 To move a journal to another place, stop every worker, then:
   render-signal events export copy.jsonl                       from where it is
-  REDIS_URL=redis://… render-signal events import copy.jsonl   to where it shall be
+  REDIS_URL=redis://… render-signal events import copy.jsonl   to its new place
 The copy is read back and compared with the file; exit code 1 when it differs. The file
 holds the bodies of mails that are still kept: guard it as you guard the mailbox.
 
@@ -131,7 +131,7 @@ then stands nowhere. It has $ signs, which many programs replace:
   in a compose file               each $ twice: $$argon2id$$v=19$$…
   in the form of a host           as it is
 A login then takes 19 MiB of memory for some hundredths of a second. Whoever has signed in
-with the password before signs in anew.";
+with the password before has to sign in again.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Checks the environment, the journal and the configuration documents, logs in to the
@@ -182,7 +182,7 @@ pub(crate) enum Command {
     /// See the mails that nothing is sent for, and have them sent
     #[command(subcommand, after_long_help = MAILS_EXAMPLES)]
     Mails(MailsCommand),
-    /// See which linked files were copied into R2, and write the list of them anew
+    /// See which linked files were copied into R2, and rebuild the list of them
     #[command(subcommand, after_long_help = LINKS_EXAMPLES)]
     Links(LinksCommand),
     /// Make the hash of a password, for TRIGGER_PAGE_PASSWORD
@@ -326,7 +326,7 @@ pub(crate) enum DeliveriesCommand {
     Retry(RetryArgs),
     /// Let a target that said it is gone (410), or that is being spared, take deliveries again
     Enable(EnableArgs),
-    /// Have webhooks not sent that wait, are retried or were given up
+    /// Cancel webhooks that wait, are retried or were given up
     Cancel(WhichArgs),
     /// Send webhooks once more that were delivered or cancelled
     Again(WhichArgs),
@@ -424,7 +424,7 @@ pub(crate) enum MailsCommand {
     Show(MailShowArgs),
     /// Have mails sent that are held, were skipped or were ignored, or further copies of a mail
     Release(ReleaseArgs),
-    /// Have nothing sent for mails that are held, were skipped, could not be read or were set aside
+    /// Ignore mails that are held, were skipped, could not be read or were set aside
     Ignore(ReleaseArgs),
 }
 
@@ -462,7 +462,7 @@ pub(crate) struct MailShowArgs {
 pub(crate) enum LinksCommand {
     /// Print the copies that the journal knows, newest first
     List(LinksListArgs),
-    /// Write webhook_links.json anew from the journal
+    /// Rebuild webhook_links.json from the journal
     Rebuild(LinksRebuildArgs),
     /// Count what webhook_links.json holds, by format and provider
     Stats(LinksStatsArgs),

@@ -215,9 +215,9 @@ pub(crate) struct ResolveArgs {
 /// A side of a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ConflictSideArg {
-    /// What the store holds that has the last word
+    /// What the authority holds: the store that has the last word
     Authority,
-    /// What was changed elsewhere while it did not answer
+    /// The pending change, which was made while the authority did not answer
     Pending,
 }
 

@@ -59,12 +59,16 @@ pub(crate) fn run(command: Command) -> CommandResult {
 
 async fn events(command: EventsCommand, out: &mut Output) -> CommandResult {
     match command {
-        EventsCommand::Tail(args) => events::tail(look(&args.journal).await?, &args, out).await,
-        EventsCommand::Show(args) => events::show(look(&args.journal).await?, &args, lang(), out).await,
-        EventsCommand::Verify(args) => events::verify(look(&args.journal).await?, &args, lang(), out).await,
+        EventsCommand::Tail(args) => events::tail(open_to_read(&args.journal).await?, &args, out).await,
+        EventsCommand::Show(args) => {
+            events::show(open_to_read(&args.journal).await?, &args, lang(), out).await
+        }
+        EventsCommand::Verify(args) => {
+            events::verify(open_to_read(&args.journal).await?, &args, lang(), out).await
+        }
         EventsCommand::Export(args) => {
             let place = place(&args.journal)?;
-            transfer::export(look(&args.journal).await?, &place, &args, lang(), out).await
+            transfer::export(open_to_read(&args.journal).await?, &place, &args, lang(), out).await
         }
         EventsCommand::Import(args) => {
             let place = place(&args.journal)?;
@@ -98,29 +102,31 @@ async fn adopt(out: &mut Output) -> CommandResult {
 async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> CommandResult {
     match command {
         DeliveriesCommand::List(args) => {
-            deliveries::list(look(&args.journal).await?, &args, lang(), out).await
+            deliveries::list(open_to_read(&args.journal).await?, &args, lang(), out).await
         }
-        DeliveriesCommand::Show(args) => story::show(look(&args.journal).await?, &args, lang(), out).await,
+        DeliveriesCommand::Show(args) => {
+            story::show(open_to_read(&args.journal).await?, &args, lang(), out).await
+        }
         DeliveriesCommand::Retry(args) => {
-            let journal = change(&args.journal).await?;
+            let journal = open_to_change(&args.journal).await?;
             let outcome = retry::retry(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         DeliveriesCommand::Cancel(args) => {
-            let journal = change(&args.journal).await?;
+            let journal = open_to_change(&args.journal).await?;
             let outcome = retry::cancel(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         DeliveriesCommand::Again(args) => {
-            let journal = change(&args.journal).await?;
+            let journal = open_to_change(&args.journal).await?;
             let outcome = retry::again(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         DeliveriesCommand::Enable(args) => {
-            let journal = change(&args.journal).await?;
+            let journal = open_to_change(&args.journal).await?;
             let outcome = retry::enable(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
@@ -130,16 +136,18 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> CommandResu
 
 async fn mails(command: MailsCommand, out: &mut Output) -> CommandResult {
     match command {
-        MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, lang(), out).await,
-        MailsCommand::Show(args) => mail_story::show(look(&args.journal).await?, &args, lang(), out).await,
+        MailsCommand::List(args) => mails::list(open_to_read(&args.journal).await?, &args, lang(), out).await,
+        MailsCommand::Show(args) => {
+            mail_story::show(open_to_read(&args.journal).await?, &args, lang(), out).await
+        }
         MailsCommand::Release(args) => {
-            let journal = change(&args.journal).await?;
+            let journal = open_to_change(&args.journal).await?;
             let outcome = mails::release(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         MailsCommand::Ignore(args) => {
-            let journal = change(&args.journal).await?;
+            let journal = open_to_change(&args.journal).await?;
             let outcome = mails::ignore(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
@@ -149,9 +157,11 @@ async fn mails(command: MailsCommand, out: &mut Output) -> CommandResult {
 
 async fn links(command: LinksCommand, out: &mut Output) -> CommandResult {
     match command {
-        LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, lang(), out).await,
+        LinksCommand::List(args) => links::list(open_to_read(&args.journal).await?, &args, lang(), out).await,
         LinksCommand::Stats(args) => links::stats(&args, lang(), out),
-        LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, lang(), out).await,
+        LinksCommand::Rebuild(args) => {
+            links::rebuild(open_to_read(&args.journal).await?, &args, lang(), out).await
+        }
     }
 }
 
@@ -247,12 +257,12 @@ fn refusal(key: &str, head: &str, problems: &[FieldProblem]) -> String {
     format!("{key} {head}{}{problems}", lang.pick("\u{a0}:", ":"))
 }
 
-async fn look(args: &JournalArgs) -> Result<Arc<dyn JournalAdmin>, CommandFailure> {
+async fn open_to_read(args: &JournalArgs) -> Result<Arc<dyn JournalAdmin>, CommandFailure> {
     journal::open_to_look(&place(args)?, &World::real()).await
 }
 
 /// A journal to write to; a command does not create one.
-async fn change(args: &JournalArgs) -> Result<Arc<journal::Watched>, CommandFailure> {
+async fn open_to_change(args: &JournalArgs) -> Result<Arc<journal::Watched>, CommandFailure> {
     let place = place(args)?;
     if journal::is_missing(&place) {
         return Err(CommandFailure::journal(lang().one(said!(

@@ -17,7 +17,7 @@ use crate::services::config::bundle::{Bundle, Imported, ImportedFate};
 
 /// Writes all documents but the sign-in links, with what is masked elsewhere.
 pub(super) async fn export(args: &ConfigExportArgs, out: &mut Output) -> CommandResult {
-    let documents = ConfigContext::look(&args.journal).await?;
+    let documents = ConfigContext::open_to_read(&args.journal).await?;
     let bundle = documents.configuration().export(true).await?;
     let lang = commands::lang();
     if args.file == Path::new("-") {
@@ -53,7 +53,7 @@ pub(super) async fn import(args: &ConfigImportArgs, out: &mut Output) -> Command
         );
         CommandFailure::found(lang.one(said))
     })?;
-    let documents = ConfigContext::change(&args.journal).await?;
+    let documents = ConfigContext::open_to_change(&args.journal).await?;
     let imported = documents.configuration().import(&bundle, "import", args.dry_run).await;
     documents.close().await;
     let imported = imported?;

@@ -62,8 +62,8 @@ struct ConfigContext {
 }
 
 impl ConfigContext {
-    /// To look only.
-    async fn look(args: &JournalArgs) -> Result<Self, CommandFailure> {
+    /// To read only.
+    async fn open_to_read(args: &JournalArgs) -> Result<Self, CommandFailure> {
         let world = World::real();
         let (journal, away) = found(args, Purpose::Look, &world).await?;
         let (storage, defaults) = environment()?;
@@ -72,7 +72,7 @@ impl ConfigContext {
     }
 
     /// To change documents; the change goes into the journal if there is one.
-    async fn change(args: &JournalArgs) -> Result<Self, CommandFailure> {
+    async fn open_to_change(args: &JournalArgs) -> Result<Self, CommandFailure> {
         let world = World::real();
         let (journal, away) = found(args, Purpose::Write, &world).await?;
         let (storage, defaults) = environment()?;

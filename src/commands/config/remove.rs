@@ -12,7 +12,7 @@ use crate::output::{Output, Style};
 /// Removes a document. Exit code 1 when there is none.
 pub(super) async fn run(args: &RemoveArgs, out: &mut Output) -> CommandResult {
     let lang = commands::lang();
-    let documents = ConfigContext::change(&args.journal).await?;
+    let documents = ConfigContext::open_to_change(&args.journal).await?;
     if let Some(why) = &documents.away {
         // A worker would take it for one that has vanished.
         return Err(CommandFailure::journal(lang.say(

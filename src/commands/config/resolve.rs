@@ -12,7 +12,7 @@ use crate::output::{Output, Style};
 
 /// Decides a conflict. Exit code 1 when there is none.
 pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> CommandResult {
-    let documents = ConfigContext::change(&args.journal).await?;
+    let documents = ConfigContext::open_to_change(&args.journal).await?;
     let keep = match args.keep {
         ConflictSideArg::Authority => ConflictWinner::Authority,
         ConflictSideArg::Pending => ConflictWinner::Pending,

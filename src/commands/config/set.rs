@@ -26,7 +26,7 @@ pub(super) async fn run(args: &SetArgs, out: &mut Output) -> CommandResult {
         }
     };
     let edit = if args.allow_unknown { edit.allowing_unknown() } else { edit };
-    let documents = ConfigContext::change(&args.journal).await?;
+    let documents = ConfigContext::open_to_change(&args.journal).await?;
     let saved =
         documents.configuration().change(&edit.expecting(args.if_version.map(BasedOn::Version))).await;
     documents.close().await;

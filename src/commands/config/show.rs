@@ -18,7 +18,7 @@ use crate::services::config::overview::{DocumentState, DocumentWorkers, Keeps};
 
 /// Prints the overview, or one document.
 pub(super) async fn run(args: &ConfigShowArgs, out: &mut Output) -> CommandResult {
-    let documents = ConfigContext::look(&args.journal).await?;
+    let documents = ConfigContext::open_to_read(&args.journal).await?;
     if let (Some(key), Some(version)) = (args.key, args.version) {
         return earlier(&documents, key, version, args, out).await;
     }

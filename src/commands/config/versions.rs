@@ -17,7 +17,7 @@ const MAX_VALUE_CHARS: usize = 200;
 
 /// Prints who changed a document, newest last.
 pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> CommandResult {
-    let documents = ConfigContext::look(&args.journal).await?;
+    let documents = ConfigContext::open_to_read(&args.journal).await?;
     let shown = documents.with_history(&args.journal)?.history(args.key).await?;
     if args.json {
         out.json_pretty(&shown)?;
@@ -61,7 +61,7 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> CommandResu
 
 /// Prints what two versions differ in.
 pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> CommandResult {
-    let documents = ConfigContext::look(&args.journal).await?;
+    let documents = ConfigContext::open_to_read(&args.journal).await?;
     let key = args.key;
     let Diff { from, to, differences: found } =
         documents.with_history(&args.journal)?.diff(key, args.from, args.to).await?;
@@ -105,7 +105,7 @@ pub(super) fn line(difference: &FieldDifference, out: &Output) -> String {
 
 /// Writes an earlier version as a new one.
 pub(super) async fn restore(args: &RestoreArgs, out: &mut Output) -> CommandResult {
-    let documents = ConfigContext::change(&args.journal).await?;
+    let documents = ConfigContext::open_to_change(&args.journal).await?;
     let restored = restored(&documents, args, out).await;
     documents.close().await;
     restored

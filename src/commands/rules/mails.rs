@@ -76,7 +76,7 @@ fn files(root: &Path) -> (Vec<PathBuf>, Vec<UnreadableFile>) {
     let (mut found, mut unreadable) = (Vec::new(), Vec::new());
     let mut folders = vec![(root.to_owned(), false)];
     while let Some((folder, of_maildir)) = folders.pop() {
-        if let Err(error) = look(&folder, of_maildir, &mut found, &mut folders) {
+        if let Err(error) = walk(&folder, of_maildir, &mut found, &mut folders) {
             unreadable.push((folder, error));
         }
     }
@@ -84,7 +84,7 @@ fn files(root: &Path) -> (Vec<PathBuf>, Vec<UnreadableFile>) {
     (found, unreadable)
 }
 
-fn look(
+fn walk(
     folder: &Path,
     of_maildir: bool,
     found: &mut Vec<PathBuf>,

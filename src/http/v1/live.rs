@@ -101,8 +101,8 @@ impl Doing {
     }
 }
 
-/// Makes it.
-async fn look(state: &HttpState) -> Result<LiveOverview, HttpProblem> {
+/// Makes the overview from what every part answers.
+async fn live_overview(state: &HttpState) -> Result<LiveOverview, HttpProblem> {
     let findings = state.probe.look(state.draining.begun(), state.pulse.age()).await;
     overview_of(state, &findings).await
 }
@@ -141,7 +141,7 @@ pub(in crate::http) async fn overview(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let overview = look(&state).await?;
+    let overview = live_overview(&state).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(overview))
 }
 

@@ -98,9 +98,9 @@ pub(in crate::http) async fn migrate(
 ) -> Result<HttpResponse, HttpProblem> {
     let keys = selected(&asked.only)?;
     let target = target(&state)?;
-    let wanted = MigrationOptions { dry: asked.dry_run, verify: asked.verify };
+    let options = MigrationOptions { dry: asked.dry_run, verify: asked.verify };
     let storage = &state.services.storage;
-    let log = migrate::migrate(&keys, !asked.only.is_empty(), wanted, storage, &target, |_| {}).await;
+    let log = migrate::migrate(&keys, !asked.only.is_empty(), options, storage, &target, |_| {}).await;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(log))
 }
 
