@@ -27,12 +27,13 @@ use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::health::eviction;
+use crate::health::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::access::bearer::{Guesses, Token};
 use crate::http::access::{Access, Login};
 use crate::http::bodies::Bodies;
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
-use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::recent::Recent;
 use crate::http::streams::Streams;
 use crate::http::{EventHub, Http, HttpState, LiveHub};
@@ -40,7 +41,7 @@ use crate::journal::{self, Watched};
 use crate::restart::Restart;
 use crate::services::board::Board;
 use crate::settings::Settings;
-use crate::{disk, eviction, privacy, telemetry, wiring};
+use crate::{disk, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
 const STOP: Duration = Duration::from_secs(25);

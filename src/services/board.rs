@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::Refused;
-use crate::http::probe::{Draining, Probe, Pulse};
-use crate::http::readiness::readiness;
+use crate::health::probe::{Draining, Probe, Pulse};
+use crate::health::worker::readiness;
 use crate::words::recorded;
 
 /// Between two words.

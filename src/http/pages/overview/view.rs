@@ -7,12 +7,12 @@ use super::look::Look;
 use super::standing;
 use super::words::Words;
 use crate::findings::{Finding, Severity};
+use crate::health::attention::{Item, What};
 use crate::http::pages::clock::Clock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::mails::became;
 use crate::http::pages::parts::{Badge, Confirm, Mood, Shown, When};
 use crate::lang::Lang;
-use crate::services::attention::{Item, What};
 
 /// How it is, in a sentence.
 #[derive(Debug, Clone)]
@@ -126,7 +126,7 @@ fn is_paused(look: &Look) -> bool {
 
 /// Why it does not work.
 fn gravest(look: &Look) -> Option<&Finding> {
-    let findings = || look.ready.checks.values().flat_map(|check| &check.findings);
+    let findings = || look.ready.checks.iter().flat_map(|check| &check.findings);
     findings().find(|finding| finding.severity() == Severity::Fail)
 }
 
