@@ -27,12 +27,13 @@ use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{CommandFailure, CommandResult, Exit};
+use crate::health::eviction;
+use crate::health::probe::{Draining, Idle, Pulse, StatusProbe};
 use crate::http::access::bearer::{Guesses, TokenDigest};
 use crate::http::access::{Access, Login};
 use crate::http::bodies::BodyPermits;
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
-use crate::http::probe::{Draining, Idle, Pulse, StatusProbe};
 use crate::http::recent::Recent;
 use crate::http::streams::StreamLimit;
 use crate::http::{BoundServer, EventHub, HttpState, LiveHub};
@@ -40,7 +41,7 @@ use crate::journal::{self, Watched};
 use crate::restart::Restart;
 use crate::services::board::WorkerBoard;
 use crate::settings::Settings;
-use crate::{disk, eviction, privacy, telemetry, wiring};
+use crate::{disk, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);

@@ -1,10 +1,11 @@
-//! `doctor`: prints what [`crate::doctor`] found.
+//! `doctor`: prints what [`installation::look`] found.
 
 use crate::cli::DoctorArgs;
 use crate::commands;
-use crate::doctor::{self, Check};
 use crate::exit::{CommandResult, Exit};
-use crate::findings::{self, Severity};
+use crate::findings::{self, Finding, Severity, gravest};
+use crate::health::Check;
+use crate::health::installation::{self, Inspection};
 use crate::lang::Lang;
 use crate::output::{Output, Style, spinner};
 use crate::settings::describe_variables;
@@ -18,7 +19,7 @@ pub(crate) async fn run(args: &DoctorArgs, out: &mut Output) -> CommandResult {
     let lang = commands::lang();
     let waiting =
         spinner(lang.pick("chaque serveur configuré est contacté", "reaching every configured server"));
-    let report = doctor::look(commands::environment).await;
+    let report = installation::look(commands::environment).await;
     waiting.finish_and_clear();
     if args.json {
         out.json_pretty(&report)?;
@@ -27,7 +28,33 @@ pub(crate) async fn run(args: &DoctorArgs, out: &mut Output) -> CommandResult {
             out.line(line(check, lang, out))?;
         }
     }
-    Ok(report.exit())
+    Ok(exit(&report))
+}
+
+/// How the command ends: what keeps the service from starting comes first.
+fn exit(found: &Inspection) -> Exit {
+    [Exit::Config, Exit::Journal, Exit::Unreachable, Exit::Found]
+        .into_iter()
+        .find(|exit| found.checks.iter().any(|check| exit_of(check) == *exit))
+        .unwrap_or(Exit::Ok)
+}
+
+/// The exit code that a failure of this check asks for.
+fn exit_of(check: &Check) -> Exit {
+    match gravest(&check.findings) {
+        Some(finding) if finding.severity() == Severity::Fail => exit_for(finding),
+        _ => Exit::Ok,
+    }
+}
+
+/// The exit code of what is wrong.
+const fn exit_for(finding: &Finding) -> Exit {
+    match finding {
+        Finding::VariableWrong { .. } | Finding::TargetNoAddress { .. } => Exit::Config,
+        Finding::JournalEphemeral { .. } | Finding::JournalUnusable { .. } => Exit::Journal,
+        Finding::DocumentRefused { .. } | Finding::DocumentStops { .. } => Exit::Found,
+        _ => Exit::Unreachable,
+    }
 }
 
 fn line(check: &Check, lang: Lang, out: &Output) -> String {
@@ -47,13 +74,12 @@ mod tests {
     use render_signal_actors::kernel::said::Said;
 
     use super::*;
-    use crate::findings::Finding;
 
     #[test]
     fn a_line_says_what_to_do_in_the_language_of_the_reader() {
         let out = Output::into_writer(Box::new(std::io::sink()));
         let finding = Finding::BucketFails { bucket: "files".into(), why: Said::alike("403") };
-        let check = Check { name: "R2 bucket".into(), findings: vec![finding] };
+        let check = Check::new("R2 bucket", finding);
         let english = line(&check, Lang::En, &out);
         assert!(
             english.starts_with("fail  R2 bucket              files: 403 → check R2_ACCOUNT_ID"),
@@ -64,5 +90,27 @@ mod tests {
             french.starts_with("échec   bucket R2              files\u{a0}: 403 → vérifiez R2"),
             "{french}"
         );
+    }
+
+    fn report(findings: impl IntoIterator<Item = Finding>) -> Inspection {
+        let checks = findings.into_iter().map(|finding| Check::new("x", finding)).collect();
+        Inspection { checks }
+    }
+
+    #[test]
+    fn the_gravest_failure_gives_the_exit_code() {
+        let unreachable = || Finding::TargetSilent { address: "a".into(), why: "b".into() };
+        let found = Finding::DocumentRefused {
+            document: "a".into(),
+            problem: render_signal_actors::config::documents::FieldProblem::new("b", Said::alike("c")),
+            mend: Said::alike("d"),
+        };
+        let config = Finding::TargetNoAddress { address: "a".into() };
+        let journal = Finding::JournalUnusable { why: "a".into() };
+        assert_eq!(exit(&report([Finding::EnvironmentReadable {}, Finding::AnySender {}])), Exit::Ok);
+        assert_eq!(exit(&report([found.clone()])), Exit::Found);
+        assert_eq!(exit(&report([found, unreachable()])), Exit::Unreachable);
+        assert_eq!(exit(&report([unreachable(), journal.clone()])), Exit::Journal);
+        assert_eq!(exit(&report([unreachable(), journal, config])), Exit::Config);
     }
 }

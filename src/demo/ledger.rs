@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use render_signal_actors::kernel::aggregate::Evolve as _;
 use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
-use render_signal_actors::mail::life::{DeliveryEnd, MailEvent};
+use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, MailLife, Stage};
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
 use render_signal_actors::poller::state::MailboxEvent;
 use render_signal_actors::webhook::state::DeliveryEvent;
 
-use super::samples::Expected;
+use super::samples::{BULK, Expected};
 
-/// Where a mail stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
+/// Where a mail stands, as the demo tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate<'e> {
     /// Read, not decided.
     Received,
     /// Waits.
@@ -26,20 +27,22 @@ pub(crate) enum Fate {
     /// Nothing is sent.
     Ignored(IgnoreReason),
     /// Could not be read.
-    Quarantined(String),
+    Quarantined(&'e str),
     /// Webhooks are due or done: target and end.
-    Routed(Vec<(String, Option<DeliveryEnd>)>),
+    Routed(&'e [(String, Option<DeliveryEnd>)]),
 }
 
 /// One mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Names of its copies in the Maildir, the first one first.
-    pub(crate) items: Vec<String>,
+    /// Where it stands and where its copies lie, as the journal's own fold has it.
+    life: MailLife,
+    /// Why it waits and until when; `None` = somebody released it.
+    hold: Option<(HoldReason, Option<DateTime<Utc>>)>,
+    /// Why it could not be read.
+    unreadable: String,
     /// Its subject.
     pub(crate) subject: String,
-    /// What became of it.
-    pub(crate) fate: Fate,
     /// Attempts beyond the first, over all its webhooks.
     pub(crate) retries: usize,
     /// Links whose file was copied.
@@ -49,15 +52,61 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Takes an event of the mail in: what the fold of its life leaves out is noted beside it.
+    fn take(&mut self, event: &MailEvent) {
+        self.life.evolve(event);
+        match event {
+            MailEvent::Received(received) => self.subject.clone_from(&received.subject),
+            MailEvent::Quarantined(quarantined) => self.unreadable.clone_from(&quarantined.why),
+            MailEvent::Held(held) => self.hold = Some((held.reason, held.until)),
+            // The demo waits for neither of them.
+            MailEvent::Skipped(skipped) => self.hold = Some((skipped.reason, None)),
+            MailEvent::Released(_) => self.hold = None,
+            MailEvent::LinkOffloaded(_) => self.copied += 1,
+            MailEvent::LinkKept(_) => self.kept += 1,
+            MailEvent::LinksKept(kept) => self.kept += usize::try_from(kept.count).unwrap_or_default(),
+            MailEvent::Duplicated(_)
+            | MailEvent::Ignored(_)
+            | MailEvent::Routed(_)
+            | MailEvent::Settled(_)
+            | MailEvent::Suspected(_)
+            | MailEvent::Cleared(_)
+            | MailEvent::SetAside(_)
+            | MailEvent::LinksDeferred(_)
+            | MailEvent::Resumed(_) => {}
+        }
+    }
+
+    /// What became of it.
+    pub(crate) fn fate(&self) -> Fate<'_> {
+        match (self.life.stage, self.hold) {
+            (Stage::Held | Stage::Skipped { .. }, Some((reason, until))) => Fate::Held { reason, until },
+            (Stage::Ignored(reason), _) => Fate::Ignored(reason),
+            (Stage::Quarantined, _) => Fate::Quarantined(&self.unreadable),
+            (Stage::Routed, _) => Fate::Routed(&self.life.deliveries),
+            (Stage::Unknown | Stage::Received | Stage::Held | Stage::Skipped { .. }, _) => Fate::Received,
+        }
+    }
+
+    /// Names of its copies in the Maildir, the first one first.
+    pub(crate) fn items(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.life.locations.iter().map(|location| location.item.as_str())
+    }
+
+    /// Whether it is one of many that nobody wants to read about.
+    pub(crate) fn is_bulk(&self) -> bool {
+        self.items().next().is_some_and(|item| item.starts_with(BULK))
+    }
+
     /// Whether every webhook of it has arrived.
     pub(crate) fn delivered(&self) -> bool {
-        matches!(&self.fate, Fate::Routed(deliveries)
+        matches!(self.fate(), Fate::Routed(deliveries)
             if deliveries.iter().all(|(_, end)| *end == Some(DeliveryEnd::Delivered)))
     }
 
     /// Whether nothing more will happen to it by itself soon.
     fn settled(&self) -> bool {
-        match &self.fate {
+        match self.fate() {
             Fate::Received => false,
             Fate::Routed(deliveries) => deliveries.iter().all(|(_, end)| end.is_some()),
             Fate::Held { .. } | Fate::Ignored(_) | Fate::Quarantined(_) => true,
@@ -66,19 +115,19 @@ impl Entry {
 
     /// Whether it became what a sample's author expected of the copy called `item`.
     fn meets(&self, item: &str, expected: &Expected) -> bool {
-        let first = self.items.first().is_some_and(|name| name == item);
+        let first = self.items().next() == Some(item);
         match expected {
             Expected::Duplicate => !first,
             Expected::Delivered(target) => {
                 first
                     && self.delivered()
-                    && matches!(&self.fate, Fate::Routed(all) if matches!(all.as_slice(), [(only, _)] if only == target))
+                    && matches!(self.fate(), Fate::Routed([(only, _)]) if only == target)
             }
-            Expected::Ignored(reason) => first && self.fate == Fate::Ignored(*reason),
+            Expected::Ignored(reason) => first && self.fate() == Fate::Ignored(*reason),
             Expected::Held(reason) => {
-                first && matches!(&self.fate, Fate::Held { reason: found, .. } if found == reason)
+                first && matches!(self.fate(), Fate::Held { reason: found, .. } if found == *reason)
             }
-            Expected::Quarantined => first && matches!(self.fate, Fate::Quarantined(_)),
+            Expected::Quarantined => first && matches!(self.fate(), Fate::Quarantined(_)),
         }
     }
 }
@@ -95,7 +144,7 @@ impl Ledger {
     /// Takes an event in; events of other rooms are passed over.
     pub(crate) fn take(&mut self, recorded: &Recorded) {
         if let Ok(event) = MailEvent::from_recorded(recorded) {
-            self.take_mail(recorded.stream.key(), event);
+            self.take_mail(recorded.stream.key(), &event);
         } else if let Ok(DeliveryEvent::Attempted(attempted)) = DeliveryEvent::from_recorded(recorded) {
             if let Some(entry) = self.mails.get_mut(&attempted.email_id) {
                 entry.retries += usize::from(attempted.attempt > 1);
@@ -112,46 +161,19 @@ impl Ledger {
         }
     }
 
-    fn take_mail(&mut self, email_id: &str, event: MailEvent) {
-        match event {
-            MailEvent::Received(received) => {
-                self.mails.insert(
-                    email_id.to_owned(),
-                    Entry {
-                        items: vec![received.location.item],
-                        subject: received.subject,
-                        fate: Fate::Received,
-                        retries: 0,
-                        copied: 0,
-                        kept: 0,
-                    },
-                );
-            }
-            MailEvent::Quarantined(quarantined) => {
-                self.mails.insert(
-                    email_id.to_owned(),
-                    Entry {
-                        items: vec![quarantined.location.item],
-                        subject: String::new(),
-                        fate: Fate::Quarantined(quarantined.why),
-                        retries: 0,
-                        copied: 0,
-                        kept: 0,
-                    },
-                );
-            }
-            other => {
-                if let Some(entry) = self.mails.get_mut(email_id) {
-                    evolve(entry, other);
-                }
-            }
+    fn take_mail(&mut self, email_id: &str, event: &MailEvent) {
+        if let MailEvent::Received(_) | MailEvent::Quarantined(_) = event {
+            self.mails.insert(email_id.to_owned(), Entry::default());
+        }
+        if let Some(entry) = self.mails.get_mut(email_id) {
+            entry.take(event);
         }
     }
 
     /// The mails, in order of their names in the Maildir.
     pub(crate) fn entries(&self) -> Vec<&Entry> {
         let mut entries: Vec<_> = self.mails.values().collect();
-        entries.sort_by(|a, b| a.items.cmp(&b.items));
+        entries.sort_by(|a, b| a.items().cmp(b.items()));
         entries
     }
 
@@ -162,17 +184,17 @@ impl Ledger {
 
     /// Copies of mails that were seen.
     pub(crate) fn seen(&self) -> usize {
-        self.mails.values().map(|entry| entry.items.len()).sum()
+        self.mails.values().map(|entry| entry.items().len()).sum()
     }
 
     /// Copies of mails of which nothing more is to be expected soon.
     pub(crate) fn ended(&self) -> usize {
-        self.mails.values().filter(|entry| entry.settled()).map(|entry| entry.items.len()).sum()
+        self.mails.values().filter(|entry| entry.settled()).map(|entry| entry.items().len()).sum()
     }
 
     /// Whether some mail is held.
     pub(crate) fn holds(&self) -> bool {
-        self.mails.values().any(|entry| matches!(entry.fate, Fate::Held { .. }))
+        self.mails.values().any(|entry| matches!(entry.fate(), Fate::Held { .. }))
     }
 
     /// Whether nothing is under way in any mail that was seen.
@@ -184,42 +206,8 @@ impl Ledger {
     pub(crate) fn meets(&self, item: &str, expected: &Expected) -> Option<bool> {
         self.mails
             .values()
-            .find(|entry| entry.items.iter().any(|name| name == item))
+            .find(|entry| entry.items().any(|name| name == item))
             .map(|entry| entry.meets(item, expected))
-    }
-}
-
-fn evolve(entry: &mut Entry, event: MailEvent) {
-    match event {
-        MailEvent::Duplicated(duplicated) => entry.items.push(duplicated.location.item),
-        MailEvent::Ignored(ignored) => entry.fate = Fate::Ignored(ignored.reason),
-        MailEvent::Held(held) => entry.fate = Fate::Held { reason: held.reason, until: held.until },
-        // The demo waits for neither of them.
-        MailEvent::Skipped(skipped) => entry.fate = Fate::Held { reason: skipped.reason, until: None },
-        MailEvent::Released(_) => entry.fate = Fate::Received,
-        MailEvent::Routed(routed) => {
-            entry.fate =
-                Fate::Routed(routed.deliveries.into_iter().map(|delivery| (delivery.target, None)).collect());
-        }
-        MailEvent::LinkOffloaded(_) => entry.copied += 1,
-        MailEvent::LinkKept(_) => entry.kept += 1,
-        MailEvent::LinksKept(kept) => entry.kept += usize::try_from(kept.count).unwrap_or_default(),
-        MailEvent::Settled(settled) => {
-            if let Fate::Routed(deliveries) = &mut entry.fate {
-                for (target, end) in deliveries {
-                    if *target == settled.target {
-                        *end = Some(settled.end);
-                    }
-                }
-            }
-        }
-        MailEvent::Received(_)
-        | MailEvent::Quarantined(_)
-        | MailEvent::Suspected(_)
-        | MailEvent::Cleared(_)
-        | MailEvent::SetAside(_)
-        | MailEvent::LinksDeferred(_)
-        | MailEvent::Resumed(_) => {}
     }
 }
 

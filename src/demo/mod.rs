@@ -43,7 +43,7 @@ use crate::app::{self, Service, Signals};
 use crate::cli::DemoArgs;
 use crate::descriptors::Descriptors;
 use crate::exit::{CommandFailure, CommandResult, Exit};
-use crate::http::probe::Draining;
+use crate::health::probe::Draining;
 use crate::journal::{self, Watched};
 use crate::lang::Lang;
 use crate::output::{Output, Style};

@@ -10,7 +10,6 @@ use render_signal_actors::webhook::state::{DeliveryEvent, TargetEvent};
 use render_signal_actors::worker::WorkerEvent;
 
 use super::ledger::Ledger;
-use super::samples::BULK;
 use crate::lang::Lang;
 use crate::output::{Style, fit_ends};
 use crate::words::reasons;
@@ -59,7 +58,7 @@ impl Narrator {
     fn phrase(&self, recorded: &Recorded, ledger: &Ledger) -> Option<(String, Style, String)> {
         if let Ok(event) = MailEvent::from_recorded(recorded) {
             let entry = ledger.get(recorded.stream.key())?;
-            if entry.items.first().is_some_and(|item| item.starts_with(BULK)) {
+            if entry.is_bulk() {
                 return None;
             }
             let (style, text) = self.mail(&event)?;
@@ -67,7 +66,7 @@ impl Narrator {
         }
         if let Ok(event) = DeliveryEvent::from_recorded(recorded) {
             let entry = ledger.get(delivery_mail(&event))?;
-            if entry.items.first().is_some_and(|item| item.starts_with(BULK)) {
+            if entry.is_bulk() {
                 return None;
             }
             let (style, text) = self.delivery(&event)?;

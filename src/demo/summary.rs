@@ -6,7 +6,7 @@ use render_signal_actors::kernel::journal::VerifyReport;
 use super::ledger::{Entry, Fate, Ledger};
 use super::narrator::Narrator;
 use super::receiver::Inbox;
-use super::samples::{BULK, Sample};
+use super::samples::Sample;
 use crate::lang::Lang;
 use crate::output::{Style, fit_ends};
 use crate::words::reasons;
@@ -81,16 +81,16 @@ impl Summary<'_> {
         });
         let held: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Held { .. }));
         section(&mut lines, lang.pick("En attente", "Held"), Style::Warn, &held, lang, |entry| {
-            let Fate::Held { reason, until } = &entry.fate else { return String::new() };
+            let Fate::Held { reason, until } = entry.fate() else { return String::new() };
             let until = until.map_or_else(String::new, |until| {
                 format!(", {} {}", lang.pick("jusqu'au", "until"), narrator.time(until, "%d/%m %H:%M"))
             });
-            format!("{}{until}", reasons::held(lang, *reason))
+            format!("{}{until}", reasons::held(lang, reason))
         });
         let ignored: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Ignored(_)));
         section(&mut lines, lang.pick("Ignorés", "Ignored"), Style::Dim, &ignored, lang, |entry| {
-            let Fate::Ignored(reason) = &entry.fate else { return String::new() };
-            reasons::ignored(lang, *reason).to_owned()
+            let Fate::Ignored(reason) = entry.fate() else { return String::new() };
+            reasons::ignored(lang, reason).to_owned()
         });
         let quarantined: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Quarantined(_)));
         section(
@@ -100,17 +100,17 @@ impl Summary<'_> {
             &quarantined,
             lang,
             |entry| {
-                let Fate::Quarantined(why) = &entry.fate else { return String::new() };
+                let Fate::Quarantined(why) = entry.fate() else { return String::new() };
                 plain(lang, why).into_owned()
             },
         );
         let other: Vec<_> = entries
             .iter()
-            .filter(|entry| matches!(entry.fate, Fate::Received | Fate::Routed(_)) && !entry.delivered())
+            .filter(|entry| matches!(entry.fate(), Fate::Received | Fate::Routed(_)) && !entry.delivered())
             .copied()
             .collect();
         section(&mut lines, lang.pick("Inachevés", "Unfinished"), Style::Bad, &other, lang, |entry| {
-            format!("{:?}", entry.fate)
+            format!("{:?}", entry.fate())
         });
         lines.push((Style::Bold, String::new()));
         lines.push((Style::Bold, self.totals(lang)));
@@ -145,13 +145,13 @@ impl Summary<'_> {
     }
 }
 
-fn of<'e>(entries: &[&'e Entry], wanted: impl Fn(&Fate) -> bool) -> Vec<&'e Entry> {
-    entries.iter().filter(|entry| wanted(&entry.fate)).copied().collect()
+fn of<'e>(entries: &[&'e Entry], wanted: impl Fn(Fate<'_>) -> bool) -> Vec<&'e Entry> {
+    entries.iter().filter(|entry| wanted(entry.fate())).copied().collect()
 }
 
 fn delivered_text(entry: &Entry, lang: Lang) -> String {
     let mut parts = Vec::new();
-    if let Fate::Routed(deliveries) = &entry.fate {
+    if let Fate::Routed(deliveries) = entry.fate() {
         parts.push(format!(
             "→ {}",
             deliveries.iter().map(|(target, _)| target.as_str()).collect::<Vec<_>>().join(", ")
@@ -174,7 +174,7 @@ fn delivered_text(entry: &Entry, lang: Lang) -> String {
         ["source link kept", "source links kept"],
     );
     count(
-        entry.items.len().saturating_sub(1),
+        entry.items().len().saturating_sub(1),
         ["copie reconnue et non renvoyée", "copies reconnues et non renvoyées"],
         ["further copy recognised, not sent again", "further copies recognised, not sent again"],
     );
@@ -196,7 +196,7 @@ fn section(
     lines.push((Style::Bold, format!("{title} ({})", entries.len())));
     let mut bulk = 0_usize;
     for entry in entries {
-        if entry.items.first().is_some_and(|item| item.starts_with(BULK)) {
+        if entry.is_bulk() {
             bulk += 1;
             continue;
         }

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::ServiceError;
-use crate::http::probe::{Draining, Pulse, StatusProbe};
-use crate::http::readiness::readiness;
+use crate::health::probe::{Draining, Pulse, StatusProbe};
+use crate::health::worker::readiness;
 use crate::words::recorded;
 
 /// How often a worker reports.

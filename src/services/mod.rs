@@ -15,7 +15,6 @@
 //!
 //! Nothing here prints or knows HTTP: results are values, errors are [`ServiceError`].
 
-pub(crate) mod attention;
 pub(crate) mod backup;
 pub(crate) mod board;
 pub(crate) mod check;

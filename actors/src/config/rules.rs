@@ -7,9 +7,9 @@ use super::documents::{FieldProblem, coerce};
 use super::policy::EnvDefaults;
 use super::urls;
 use crate::kernel::said::{Said, said};
-use crate::mail::pattern::Pattern;
+use crate::mail::conditions::{MailField, Operator, Predicate};
 use crate::mail::policy::Target;
-use crate::mail::rules::{Condition, Field, Rule, Test, normalize_make_webhook_url, target_id};
+use crate::mail::rules::{Rule, normalize_make_webhook_url, target_id};
 
 /// Compiles one rule; `None` when it is switched off, which hides whatever else is wrong with it.
 /// `index` counts from 1; `taken` holds the ids of the rules before it and gets this one's, even
@@ -139,7 +139,7 @@ fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String,
 fn conditions(
     rule: &Map<String, Value>,
     at: &impl Fn(&str) -> String,
-) -> Result<Vec<Condition>, FieldProblem> {
+) -> Result<Vec<Predicate>, FieldProblem> {
     let list = match rule.get("conditions") {
         Some(Value::Array(list)) if !list.is_empty() => list,
         _ => {
@@ -162,15 +162,15 @@ fn conditions(
         .collect()
 }
 
-fn condition(value: &Value) -> Result<Condition, (&'static str, Said)> {
+fn condition(value: &Value) -> Result<Predicate, (&'static str, Said)> {
     let Value::Object(object) = value else {
         return Err(("", said!("Condition invalide (objet attendu).", "A condition must be an object.")));
     };
     let word = |name: &str| object.get(name).and_then(plain_text).unwrap_or_default().to_lowercase();
     let field = match word("field").as_str() {
-        "sender" => Field::Sender,
-        "subject" => Field::Subject,
-        "body" => Field::Body,
+        "sender" => MailField::Sender,
+        "subject" => MailField::Subject,
+        "body" => MailField::Body,
         _ => {
             return Err((
                 ".field",
@@ -178,28 +178,26 @@ fn condition(value: &Value) -> Result<Condition, (&'static str, Said)> {
             ));
         }
     };
-    let operator = word("operator");
-    if !matches!(operator.as_str(), "contains" | "equals" | "regex") {
-        return Err((
-            ".operator",
-            said!(
-                "Opérateur de condition invalide.",
-                "The operator of a condition is contains, equals or regex."
-            ),
-        ));
-    }
+    let operator = match word("operator").as_str() {
+        "contains" => Operator::Contains,
+        "equals" => Operator::Equals,
+        "regex" => Operator::Regex,
+        _ => {
+            return Err((
+                ".operator",
+                said!(
+                    "Opérateur de condition invalide.",
+                    "The operator of a condition is contains, equals or regex."
+                ),
+            ));
+        }
+    };
     let text =
         object.get("value").and_then(plain_text).filter(|text| !text.is_empty()).ok_or_else(|| {
             (".value", said!("Valeur de condition requise.", "A condition must have a value."))
         })?;
     let case_sensitive = switch(object, "case_sensitive").map_err(|message| (".case_sensitive", message))?;
-    let folded = if case_sensitive { text.clone() } else { text.to_lowercase() };
-    let test = match operator.as_str() {
-        "contains" => Test::Contains { value: folded, case_sensitive },
-        "equals" => Test::Equals { value: folded, case_sensitive },
-        _ => Test::Regex(Pattern::new(&text, case_sensitive).map_err(|bad| (".value", bad.said()))?),
-    };
-    Ok(Condition { field, test })
+    Predicate::as_written(field, operator, &text, case_sensitive).map_err(|bad| (".value", bad.said()))
 }
 
 #[cfg(test)]
@@ -208,6 +206,7 @@ mod tests {
 
     use super::*;
     use crate::config::documents::routing::RoutingRules;
+    use crate::mail::conditions::TextForm;
 
     fn parse(rules: &Value) -> Result<RoutingRules, Vec<FieldProblem>> {
         RoutingRules::parse(&json!({ "rules": rules }), &EnvDefaults::default())
@@ -219,11 +218,14 @@ mod tests {
             .iter()
             .map(|condition| {
                 let field = condition.field.as_str();
-                let (operator, value, case_sensitive) = match &condition.test {
-                    Test::Contains { value, case_sensitive } => ("contains", value.clone(), *case_sensitive),
-                    Test::Equals { value, case_sensitive } => ("equals", value.clone(), *case_sensitive),
-                    Test::Regex(regex) => ("regex", regex.as_str().to_owned(), false),
+                let operator = match condition.operator {
+                    Operator::Contains => "contains",
+                    Operator::Equals => "equals",
+                    Operator::Regex => "regex",
+                    other => panic!("no operator of rules: {other:?}"),
                 };
+                let value = condition.values[0].clone();
+                let case_sensitive = operator != "regex" && condition.form == TextForm::Seen;
                 json!({"field": field, "operator": operator, "value": value, "case_sensitive": case_sensitive})
             })
             .collect();

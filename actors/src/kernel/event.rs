@@ -5,6 +5,7 @@
 //! the registry is what `docs/EVENTS.md` is generated from and what refuses an
 //! unknown kind before it reaches the disk.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -164,7 +165,11 @@ pub trait DomainEvent: Sized {
     fn from_recorded(event: &Recorded) -> Result<Self, EventError> {
         let declared =
             find(Self::KINDS, &event.kind).ok_or_else(|| EventError::UnknownKind(event.kind.clone()))?;
-        let payload = upcast(declared, event.schema, event.payload.clone())?;
+        let payload = if event.schema == declared.schema {
+            Cow::Borrowed(&event.payload)
+        } else {
+            Cow::Owned(upcast(declared, event.schema, event.payload.clone())?)
+        };
         Self::decode(declared.kind, &payload).map_err(|source| EventError::Payload {
             kind: event.kind.clone(),
             schema: event.schema,

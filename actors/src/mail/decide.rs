@@ -5,11 +5,12 @@ use std::cell::OnceCell;
 use chrono::{DateTime, Utc};
 
 use super::authentication::Mode;
+use super::conditions::Facts;
 use super::detectors::{OutsideWindow, Recognised};
 use super::filters::Content;
 use super::links::Found;
 use super::policy::{Policy, Window};
-use super::rules::{self, Facts, Rule};
+use super::rules::{self, Rule};
 use super::windows::{self, Closed, parse_time_hhmm};
 use super::{
     Detection, HoldReason, IgnoreReason, Link, Mail, Outcome, Planned, RuleRef, Verdict, detect, links,
@@ -237,7 +238,7 @@ fn deliveries(
     (time_start, time_end): (Option<String>, Option<String>),
     in_window: bool,
 ) -> Vec<Planned> {
-    let rule = rules::first_match(&policy.rules, &Facts::new(mail, combined));
+    let rule = rules::first_match(&policy.rules, &Facts::for_rules(mail, combined));
     let ruled = rule.map(|rule| Planned {
         target: rule.target.id.clone(),
         rule: Some(reference(rule)),

@@ -6,7 +6,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::detectors::{Facts, Miss, Recognised};
+use super::conditions::{Facts, Miss};
+use super::detectors::Recognised;
 use super::policy::Policy;
 use super::{Link, Mail};
 
@@ -28,7 +29,7 @@ pub struct Finding {
 /// Asks every detector, in order. `links` are those of the mail.
 #[must_use]
 pub fn findings(mail: &Mail, links: &[Link], policy: &Policy, now: DateTime<Utc>) -> Vec<Finding> {
-    let facts = Facts::new(mail, links);
+    let facts = Facts::for_detectors(mail, links);
     let ask = |detector: &super::detectors::Detector| Finding {
         id: detector.id.clone(),
         result: detector.examine(&facts, policy.zone, now),
@@ -40,7 +41,7 @@ pub fn findings(mail: &Mail, links: &[Link], policy: &Policy, now: DateTime<Utc>
 /// the mail.
 #[must_use]
 pub fn detect(mail: &Mail, links: &[Link], policy: &Policy, now: DateTime<Utc>) -> Option<Recognised> {
-    let facts = Facts::new(mail, links);
+    let facts = Facts::for_detectors(mail, links);
     policy.detectors.iter().find_map(|detector| detector.recognise(&facts, policy.zone, now))
 }
 

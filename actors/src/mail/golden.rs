@@ -8,9 +8,10 @@ use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
+use super::conditions::Facts;
 use super::policy::{Policy, Schedule};
 use super::replies::ReplyPrefixes;
-use super::rules::{Facts, Rule};
+use super::rules::Rule;
 use super::samples::{self, at, policy, window};
 use super::windows::{Polling, next_opening, parse_time_hhmm, polling, sending, within};
 use super::{
@@ -225,7 +226,7 @@ fn compiled(rules: &Value) -> Vec<Rule> {
 fn matching<'r>(rules: &'r [Rule], input: &Value) -> Option<&'r str> {
     let mut mail = mail(text(input, "subject"), "");
     mail.sender = text(input, "sender").to_owned();
-    let facts = Facts::new(&mail, text(input, "body"));
+    let facts = Facts::for_rules(&mail, text(input, "body"));
     rules::first_match(rules, &facts).map(|rule| rule.id.as_str())
 }
 

@@ -11,6 +11,7 @@ mod automatic;
 #[cfg(test)]
 mod cases;
 pub mod compare;
+pub mod conditions;
 pub mod content;
 mod cut;
 pub mod decide;
@@ -21,6 +22,7 @@ mod encoding;
 mod entities;
 pub mod explain;
 pub mod filters;
+mod flaw;
 mod flowed;
 #[cfg(test)]
 mod golden;

@@ -1,9 +1,6 @@
 //! Routing rules (reference sections 3.6 and 5.15).
 
-use std::cell::OnceCell;
-
-use super::Mail;
-use super::identity::lowercase;
+use super::conditions::{Facts, Predicate};
 use super::pattern::Pattern;
 use super::policy::Target;
 use crate::kernel::digest::hex;
@@ -23,124 +20,18 @@ pub struct Rule {
     /// No default delivery after this one.
     pub stop_processing: bool,
     /// All must hold.
-    pub conditions: Vec<Condition>,
-}
-
-/// One condition.
-#[derive(Debug, Clone)]
-pub struct Condition {
-    /// What to look at.
-    pub field: Field,
-    /// How to compare.
-    pub test: Test,
-}
-
-/// What a condition looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    /// Clean address.
-    Sender,
-    /// Decoded subject.
-    Subject,
-    /// `Mail::combined`.
-    Body,
-}
-
-/// How a condition compares.
-#[derive(Debug, Clone)]
-pub enum Test {
-    /// Substring.
-    Contains {
-        /// Lower-cased unless `case_sensitive`.
-        value: String,
-        /// Compare as written.
-        case_sensitive: bool,
-    },
-    /// The whole text.
-    Equals {
-        /// Lower-cased unless `case_sensitive`.
-        value: String,
-        /// Compare as written.
-        case_sensitive: bool,
-    },
-    /// Search, linear-time engine, within a budget.
-    Regex(Pattern),
-}
-
-impl Field {
-    /// The name in a stored rule.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sender => "sender",
-            Self::Subject => "subject",
-            Self::Body => "body",
-        }
-    }
-}
-
-/// A text and its lower-cased form, made when first needed and then shared by all rules.
-#[derive(Debug)]
-struct Text<'a> {
-    written: &'a str,
-    lower: OnceCell<String>,
-}
-
-impl<'a> Text<'a> {
-    const fn new(written: &'a str) -> Self {
-        Self { written, lower: OnceCell::new() }
-    }
-
-    fn get(&self, case_sensitive: bool) -> &str {
-        if case_sensitive { self.written } else { self.lower.get_or_init(|| lowercase(self.written)) }
-    }
-}
-
-/// What rules are compared with.
-#[derive(Debug)]
-pub struct Facts<'a> {
-    sender: Text<'a>,
-    subject: Text<'a>,
-    body: Text<'a>,
-}
-
-impl<'a> Facts<'a> {
-    /// `combined` is [`Mail::combined`] of the same mail.
-    #[must_use]
-    pub fn new(mail: &'a Mail, combined: &'a str) -> Self {
-        Self { sender: Text::new(&mail.sender), subject: Text::new(&mail.subject), body: Text::new(combined) }
-    }
-}
-
-impl Condition {
-    /// Whether the condition holds.
-    #[must_use]
-    pub fn holds(&self, facts: &Facts<'_>) -> bool {
-        let text = match self.field {
-            Field::Sender => &facts.sender,
-            Field::Subject => &facts.subject,
-            Field::Body => &facts.body,
-        };
-        match &self.test {
-            Test::Contains { value, case_sensitive } => text.get(*case_sensitive).contains(value.as_str()),
-            Test::Equals { value, case_sensitive } => text.get(*case_sensitive) == value,
-            Test::Regex(pattern) => pattern.is_match(text.written),
-        }
-    }
+    pub conditions: Vec<Predicate>,
 }
 
 impl Rule {
     /// Its regular expressions.
     pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
-        self.conditions.iter().filter_map(|condition| match &condition.test {
-            Test::Regex(pattern) => Some(pattern),
-            Test::Contains { .. } | Test::Equals { .. } => None,
-        })
+        self.conditions.iter().flat_map(|condition| &condition.patterns)
     }
 
     /// The first condition that does not hold; `None` when the rule applies.
     #[must_use]
-    pub fn unmet(&self, facts: &Facts<'_>) -> Option<&Condition> {
+    pub fn unmet(&self, facts: &Facts<'_>) -> Option<&Predicate> {
         self.conditions.iter().find(|condition| !condition.holds(facts))
     }
 }

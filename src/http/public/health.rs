@@ -4,8 +4,8 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
+use crate::health::probe::Pulse;
 use crate::http::HttpState;
-use crate::http::probe::Pulse;
 
 pub(super) async fn health() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": "ok"}))

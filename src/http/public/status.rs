@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::findings::Severity;
+use crate::health::worker::{self, Readiness};
 use crate::http::HttpState;
 use crate::http::access::ApiScope;
 use crate::http::access::bearer::TokenCheck;
 use crate::http::problem::{HttpProblem, ProblemKind};
-use crate::http::readiness::{self, Readiness, State};
 
 /// Whether all may be shown.
 ///
@@ -43,7 +44,7 @@ async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, Http
 }
 
 async fn readiness(state: &HttpState) -> Readiness {
-    readiness::readiness(&state.probe.look(state.draining.begun(), state.pulse.age()).await)
+    worker::readiness(&state.probe.look(state.draining.begun(), state.pulse.age()).await)
 }
 
 pub(super) async fn readyz(
@@ -83,11 +84,12 @@ fn states(readiness: &Readiness) -> String {
          # TYPE render_signal_check gauge\n",
         u8::from(readiness.is_ready())
     );
-    for (name, check) in &readiness.checks {
+    for check in &readiness.checks {
+        let name = &check.name;
         let level = match check.state() {
-            State::Ok => 0,
-            State::Warn => 1,
-            State::Fail => 2,
+            Severity::Ok => 0,
+            Severity::Warn => 1,
+            Severity::Fail => 2,
         };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "render_signal_check{{check=\"{name}\"}} {level}");

@@ -12,14 +12,14 @@ use super::Params;
 use super::operations::status::FindingView;
 use super::page::{Nothing, unavailable};
 use super::targets::TargetView;
+use crate::health::attention::{self, Item, Known, What};
+use crate::health::probe::Answers;
+use crate::health::worker::{Readiness, readiness};
 use crate::http::HttpState;
 use crate::http::access::ApiScope;
 use crate::http::openapi::refusals::ReadRefusals;
-use crate::http::probe::Findings;
 use crate::http::problem::HttpProblem;
-use crate::http::readiness::{Readiness, readiness};
 use crate::http::routes::{Route, RouteAccess};
-use crate::services::attention::{self, Item, Known, What};
 use crate::services::board::{MailboxReport, WorkerReport};
 
 /// The addresses of this room.
@@ -90,7 +90,7 @@ const SETTLED: TimeDelta = TimeDelta::seconds(15);
 #[derive(Debug)]
 pub(crate) struct Around {
     /// What the parts of this worker say.
-    found: Findings,
+    found: Answers,
     /// What the workers say; `None` = they cannot be asked now.
     words: Option<Vec<WorkerReport>>,
 }

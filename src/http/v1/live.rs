@@ -22,12 +22,12 @@ use utoipa::ToSchema;
 use super::Params;
 use super::events::stream::{message, respond};
 use super::page::{Nothing, unavailable};
+use crate::health::probe::Answers;
+use crate::health::worker;
 use crate::http::HttpState;
 use crate::http::access::ApiScope;
 use crate::http::openapi::refusals::ReadRefusals;
-use crate::http::probe::Findings;
 use crate::http::problem::HttpProblem;
-use crate::http::readiness;
 use crate::http::routes::{Route, RouteAccess};
 
 /// The shortest time between two states.
@@ -103,13 +103,13 @@ impl Doing {
 
 /// Makes the overview from what every part answers.
 async fn live_overview(state: &HttpState) -> Result<LiveOverview, HttpProblem> {
-    let findings = state.probe.look(state.draining.begun(), state.pulse.age()).await;
-    overview_of(state, &findings).await
+    let answers = state.probe.look(state.draining.begun(), state.pulse.age()).await;
+    overview_of(state, &answers).await
 }
 
 /// The same, of parts that were asked already.
-async fn overview_of(state: &HttpState, findings: &Findings) -> Result<LiveOverview, HttpProblem> {
-    let readiness = readiness::readiness(findings);
+async fn overview_of(state: &HttpState, answers: &Answers) -> Result<LiveOverview, HttpProblem> {
+    let readiness = worker::readiness(answers);
     let views = state.journal.views();
     let counts = views.read(|db| {
         let waiting = (held_mails(db)?, open_deliveries(db)?);
@@ -123,7 +123,7 @@ async fn overview_of(state: &HttpState, findings: &Findings) -> Result<LiveOverv
         checks: readiness
             .checks
             .iter()
-            .map(|(name, check)| ((*name).to_owned(), check.state().as_str().to_owned()))
+            .map(|check| (check.name.to_string(), check.state().as_str().to_owned()))
             .collect(),
         mails: mails.into_iter().collect(),
         deliveries: deliveries.into_iter().collect(),
@@ -168,7 +168,7 @@ pub(in crate::http) async fn live(
 /// One who follows.
 struct Follower {
     states: watch::Receiver<Option<ByteString>>,
-    draining: crate::http::probe::Draining,
+    draining: crate::health::probe::Draining,
     ended: bool,
 }
 

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
-use super::compile::{Flaw, Object, Read, flaw, pattern, shown};
+use super::object::{Object, pattern, shown};
 use crate::kernel::said::said;
+use crate::mail::flaw::{Checked, Flaw, flaw};
 use crate::mail::pattern::Pattern;
 
 /// Definitions of one delivery time.
@@ -25,7 +26,7 @@ impl Definitions {
     /// # Errors
     /// It is no such object, a name is no word, or an expression uses an unknown name or grows
     /// too long.
-    pub(super) fn read(stored: Option<&Value>, at: &str) -> Read<Self> {
+    pub(super) fn read(stored: Option<&Value>, at: &str) -> Checked<Self> {
         let mut definitions = Self::default();
         let map = match stored {
             None => return Ok(definitions),
@@ -47,7 +48,7 @@ impl Definitions {
                 |name: &str| name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
             if name.is_empty() || !letters(name) {
                 return flaw(
-                    &at,
+                    at,
                     said!(
                         "nom invalide\u{a0}: lettres ASCII minuscules et « _ ».",
                         "a name has small ASCII letters and \"_\" only."
@@ -56,7 +57,7 @@ impl Definitions {
             }
             let Value::String(written) = stored else {
                 return flaw(
-                    &at,
+                    at,
                     said!("une expression régulière est attendue.", "a regular expression is expected."),
                 );
             };
@@ -77,17 +78,16 @@ impl Definitions {
         object: &Object<'_>,
         name: &str,
         case_sensitive: bool,
-    ) -> Read<Option<Pattern>> {
+    ) -> Checked<Option<Pattern>> {
         let at = object.at(name);
         match object.get(name) {
             None => Ok(None),
             Some(Value::String(written)) if !written.is_empty() => {
                 pattern(&self.write_out(written, &at)?, case_sensitive, &at).map(Some)
             }
-            Some(_) => flaw(
-                &at,
-                said!("une expression régulière est attendue.", "a regular expression is expected."),
-            ),
+            Some(_) => {
+                flaw(at, said!("une expression régulière est attendue.", "a regular expression is expected."))
+            }
         }
     }
 

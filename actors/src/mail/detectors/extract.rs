@@ -6,9 +6,8 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use regex::{Captures, Match};
 
-use super::condition::{Field, Miss};
-use super::facts::{Facts, Form, Text};
 use crate::kernel::said::{Said, said};
+use crate::mail::conditions::{Facts, MailField, Miss, TextForm, TextForms};
 use crate::mail::pattern::Pattern;
 use crate::mail::{digits, times};
 
@@ -42,7 +41,7 @@ pub(super) struct DeliveryTime {
 /// One way to write a time.
 #[derive(Debug, Clone)]
 pub(super) struct TimePattern {
-    pub(super) field: Field,
+    pub(super) field: MailField,
     /// Its groups are the parts of [`times::WrittenTime`].
     pub(super) pattern: Pattern,
     /// What stands in the address of a link is no time.
@@ -66,8 +65,8 @@ pub(super) struct Reject {
 #[derive(Debug, Clone)]
 pub(super) struct Named {
     pub(super) name: String,
-    pub(super) field: Field,
-    pub(super) form: Form,
+    pub(super) field: MailField,
+    pub(super) form: TextForm,
     /// Has exactly one group: the text.
     pub(super) pattern: Pattern,
     pub(super) required: bool,
@@ -148,18 +147,18 @@ impl Extract {
     }
 }
 
-fn text<'f>(facts: &'f Facts<'_>, field: Field) -> &'f Text<'f> {
+fn text<'f>(facts: &'f Facts<'_>, field: MailField) -> &'f TextForms<'f> {
     match field {
-        Field::Subject => &facts.subject,
-        Field::Sender => &facts.sender,
-        Field::Body | Field::Links => &facts.body,
+        MailField::Subject => &facts.subject,
+        MailField::Sender => &facts.sender,
+        MailField::Body | MailField::Links => &facts.body,
     }
 }
 
 impl TimePattern {
     fn find(&self, facts: &Facts<'_>, shared: &[Reject], arrived: NaiveDateTime) -> Option<times::FoundTime> {
         let text = text(facts, self.field);
-        let seen = text.get(Form::Seen);
+        let seen = text.get(TextForm::Seen);
         let searched = if self.outside_links { text.without_links() } else { seen };
         let searched = searched.get(..searched.floor_char_boundary(SEARCHED)).unwrap_or(searched);
         let shared = if self.shares_rejects { shared } else { &[] };

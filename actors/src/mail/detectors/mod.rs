@@ -8,12 +8,12 @@
 //! time within a budget (see [`super::pattern`]).
 
 mod compile;
-mod condition;
 mod define;
+mod explanation;
 mod extract;
-mod facts;
 #[cfg(test)]
 mod french_times;
+mod object;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +23,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-pub use self::compile::{Flaw, detector, id};
-pub use self::condition::{Condition, Miss};
-pub use self::facts::Facts;
+pub use self::compile::{detector, id};
 use super::Detection;
+use super::conditions::{Condition, Facts, Miss};
 use super::pattern::Pattern;
 
 /// The document of an installation that configures no detectors.

@@ -17,7 +17,7 @@ fn compiled(stored: &Value) -> Detector {
 
 fn ask(stored: &Value, mail: &Mail) -> Result<Recognised, Miss> {
     let links = links::of_mail(mail, &providers::defaults()).links;
-    let facts = Facts::new(mail, &links);
+    let facts = Facts::for_detectors(mail, &links);
     let detector = compiled(stored);
     let now = at("2026-01-26T08:00:00Z");
     let examined = detector.examine(&facts, chrono_tz::Europe::Paris, now);
@@ -457,7 +457,7 @@ proptest! {
         if let Ok(Some(detector)) = detector(&json!({"id": "d", "conditions": condition})) {
             let mail = mail("a@b.fr", &subject, &body);
             let links = links::of_mail(&mail, &providers::defaults()).links;
-            let facts = Facts::new(&mail, &links);
+            let facts = Facts::for_detectors(&mail, &links);
             let held = detector.conditions.holds(&facts);
             let miss = detector.conditions.why_not(&facts, "conditions");
             prop_assert_eq!(held, miss.is_none());

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use super::Step;
 use crate::kernel::said::{Said, said};
 use crate::mail::authentication::Mode;
+use crate::mail::conditions::Facts;
 use crate::mail::decide::{self, Material};
 use crate::mail::detectors::{OutsideWindow, Recognised};
 use crate::mail::policy::{Policy, Priority};
-use crate::mail::rules::Facts;
 use crate::mail::{
     HoldReason, IgnoreReason, Mail, Outcome, Verdict, detect, groups, identity, rules, windows,
 };
@@ -321,11 +321,11 @@ fn window(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) 
 }
 
 fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) {
-    let facts = Facts::new(mail, combined);
+    let facts = Facts::for_rules(mail, combined);
     let matched = rules::first_match(&policy.rules, &facts);
     for rule in &policy.rules {
         let Some(unmet) = rule.unmet(&facts) else { break };
-        let (id, field) = (&rule.id, unmet.field.as_str());
+        let (id, field) = (&rule.id, unmet.field().as_str());
         let detail = said!(
             "« {id} » : sa condition sur {field} n'est pas remplie",
             "\"{id}\": its condition on {field} does not hold"

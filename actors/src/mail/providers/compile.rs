@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Host, Paths, Provider, Providers, Reach};
 use crate::kernel::said::{Said, said};
+use crate::mail::flaw::{Checked, flaw};
 
 /// Providers of one document.
 const MAX_PROVIDERS: usize = 50;
@@ -19,27 +20,12 @@ const NAME: usize = 64;
 /// Characters of a host (RFC 1035 section 2.3.4) or a path.
 const TEXT: usize = 253;
 
-/// What is wrong with a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flaw {
-    /// Where, such as `providers[0].hosts[1]`.
-    pub field: String,
-    /// In plain words.
-    pub message: Said,
-}
-
-type ProviderReader<T> = Result<T, Flaw>;
-
-fn flaw<T>(field: impl Into<String>, message: Said) -> ProviderReader<T> {
-    Err(Flaw { field: field.into(), message })
-}
-
 /// The providers of a document. One that is wrong makes all of it wrong: without it the links of
 /// that provider would be none, and mails would be ignored.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn providers(document: &Value) -> ProviderReader<Providers> {
+pub fn providers(document: &Value) -> Checked<Providers> {
     let Some(object) = document.as_object() else {
         return flaw("document", said!("un objet JSON est attendu.", "a JSON object is expected."));
     };
@@ -75,7 +61,7 @@ pub fn providers(document: &Value) -> ProviderReader<Providers> {
     Ok(Providers::of_list(read))
 }
 
-fn provider(stored: &Value, at: &str) -> ProviderReader<Provider> {
+fn provider(stored: &Value, at: &str) -> Checked<Provider> {
     const KNOWN: [&str; 7] =
         ["name", "hosts", "except_hosts", "paths", "except_paths", "fetch_from", "redirect_to"];
     let Value::Object(object) = stored else {
@@ -133,7 +119,7 @@ fn list<T>(
     at: &str,
     field: &str,
     read: impl Fn(&str) -> Result<T, Said>,
-) -> ProviderReader<Vec<T>> {
+) -> Checked<Vec<T>> {
     let list = match object.get(field) {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(list)) if list.len() <= LIST => list,

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 use url::Url;
 
-pub use self::compile::{Flaw, providers};
+pub use self::compile::providers;
 use super::links::address;
 
 /// The document of an installation that configures no providers.

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::mail::flaw::Flaw;
 
 fn one(fields: Value) -> Result<Providers, Flaw> {
     let mut provider = json!({"name": "studio", "hosts": ["files.studio.example"], "paths": ["/"]});

@@ -8,12 +8,12 @@ use render_signal_actors::readmodel::queries::{
 };
 use render_signal_actors::search::{ListedMail, MailQuery};
 
+use crate::health::attention::Item;
+use crate::health::worker::Readiness;
 use crate::http::HttpState;
 use crate::http::problem::HttpProblem;
-use crate::http::readiness::Readiness;
 use crate::http::v1::attention;
 use crate::http::v1::page::unavailable;
-use crate::services::attention::Item;
 use crate::services::board::MailboxReport;
 
 /// Mails that are shown.

@@ -7,12 +7,12 @@ use super::data::OverviewData;
 use super::standing;
 use super::words::Words;
 use crate::findings::{Finding, Severity};
+use crate::health::attention::{Item, What};
 use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::mails::became;
 use crate::http::pages::parts::{Badge, Confirm, Mood, UntrustedText, When};
 use crate::lang::Lang;
-use crate::services::attention::{Item, What};
 
 /// How everything is, in a sentence: the head of the overview.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ fn is_paused(data: &OverviewData) -> bool {
 
 /// Why it does not work.
 fn gravest(data: &OverviewData) -> Option<&Finding> {
-    let findings = || data.ready.checks.values().flat_map(|check| &check.findings);
+    let findings = || data.ready.checks.iter().flat_map(|check| &check.findings);
     findings().find(|finding| finding.severity() == Severity::Fail)
 }
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::words::Words;
 use super::{HOME, SystemResults, page};
 use crate::commands;
-use crate::doctor;
 use crate::findings::{self, Finding, Severity};
+use crate::health::{Check, installation};
 use crate::http::pages::names::{sentence, told};
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
@@ -100,7 +100,7 @@ fn line_of_word(finding: &Value, lang: Lang) -> FindingLine {
     }
 }
 
-fn of_doctor(check: &doctor::Check, lang: Lang) -> CheckRow {
+fn of_doctor(check: &Check, lang: Lang) -> CheckRow {
     let severity = check.state();
     CheckRow {
         name: UntrustedText(sentence(&lang.one(findings::subject(&check.name)))),
@@ -129,9 +129,9 @@ pub(super) async fn look_at_all(visit: PageVisit) -> Result<HttpResponse, HttpPr
     let Ok(_alone) = visit.state.services.doctor.try_acquire() else {
         return Ok(visit.back(HOME, &Notice::care(Words::of(visit.lang).busy)));
     };
-    let report = doctor::look(commands::environment).await;
+    let report = installation::look(commands::environment).await;
     let view = DoctorChecksView {
-        badge: badge(report.state, Words::of(visit.lang)),
+        badge: badge(report.state(), Words::of(visit.lang)),
         at: When::short(visit.clock, visit.state.world.now()),
         rows: grave_first(report.checks.iter().map(|check| of_doctor(check, visit.lang)).collect()),
     };

@@ -11,12 +11,12 @@ use utoipa::ToSchema;
 
 use super::answer;
 use crate::commands;
-use crate::doctor;
 use crate::findings::{Finding, Severity};
+use crate::health::worker::{Readiness, readiness};
+use crate::health::{Check, installation};
 use crate::http::HttpState;
 use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
 use crate::http::problem::{HttpProblem, ProblemKind};
-use crate::http::readiness::{Readiness, readiness};
 use crate::http::v1::Params;
 use crate::http::v1::page::Nothing;
 
@@ -97,16 +97,16 @@ pub(in crate::http) struct StatusView {
     /// When it started.
     started_at: DateTime<Utc>,
     /// By name.
-    checks: BTreeMap<&'static str, CheckView>,
+    checks: BTreeMap<String, CheckView>,
 }
 
-fn checks(found: &Readiness) -> BTreeMap<&'static str, CheckView> {
-    let view = |check: &crate::http::readiness::Check| CheckView {
+fn checks(found: &Readiness) -> BTreeMap<String, CheckView> {
+    let view = |check: &Check| CheckView {
         state: check.state().into(),
         findings: check.findings.iter().map(FindingView::from).collect(),
         detail: check.detail.clone(),
     };
-    found.checks.iter().map(|(name, check)| (*name, view(check))).collect()
+    found.checks.iter().map(|check| (check.name.to_string(), view(check))).collect()
 }
 
 /// How the worker that answers is, part by part.
@@ -161,14 +161,14 @@ pub(in crate::http) async fn doctor(
         let why = "somebody has everything looked at already; ask again in a moment";
         return Err(HttpProblem::new(ProblemKind::TooManyRequests, why).retry_after(15));
     };
-    let report = doctor::look(commands::environment).await;
-    let view = |check: doctor::Check| DoctorCheckView {
+    let report = installation::look(commands::environment).await;
+    let view = |check: Check| DoctorCheckView {
         state: check.state().into(),
         findings: check.findings.iter().map(FindingView::from).collect(),
-        name: check.name,
+        name: check.name.into_owned(),
     };
     Ok(answer(DoctorView {
-        state: report.state.into(),
+        state: report.state().into(),
         checks: report.checks.into_iter().map(view).collect(),
     }))
 }

@@ -1,11 +1,13 @@
 //! What needs a person: what nothing happens to until somebody does something, and what is wrong
 //! or will be. In the order in which one would look at it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use render_signal_actors::readmodel::queries::NeedsPerson;
 
+use super::worker::Readiness;
 use crate::findings::{Finding, Severity};
-use crate::http::readiness::Readiness;
 
 /// One thing.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +39,7 @@ pub(crate) enum What {
     /// Something that was found out.
     Found {
         /// By which check, such as `mailbox`.
-        check: &'static str,
+        check: Cow<'static, str>,
         /// What.
         finding: Finding,
     },
@@ -80,13 +82,13 @@ pub(crate) struct Known {
 pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: Known) -> Vec<Item> {
     let mut items = Vec::new();
     let mut found: Vec<Item> = Vec::new();
-    for (check, judged) in &ready.checks {
-        for finding in &judged.findings {
+    for check in &ready.checks {
+        for finding in &check.findings {
             // A target that is gone is said by itself.
             let told =
                 matches!(finding, Finding::DeliveriesLate { .. }) && !needs.disabled_targets.is_empty();
             if is_for_a_person(finding) && !told {
-                let what = What::Found { check, finding: finding.clone() };
+                let what = What::Found { check: check.name.clone(), finding: finding.clone() };
                 found.push(Item { what, since: None });
             }
         }
@@ -110,16 +112,16 @@ pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: Known) -> Vec
     items.extend(worth_a_look);
     if known.unpolled {
         items.push(Item {
-            what: What::Found { check: "lease", finding: Finding::PolledByNoWorker {} },
+            what: What::Found { check: "lease".into(), finding: Finding::PolledByNoWorker {} },
             since: None,
         });
     }
     if known.limited > 0 {
         let finding = Finding::LimitHolds { webhooks: known.limited };
-        items.push(Item { what: What::Found { check: "deliveries", finding }, since: None });
+        items.push(Item { what: What::Found { check: "deliveries".into(), finding }, since: None });
     }
     if !known.signed {
-        let what = What::Found { check: "deliveries", finding: Finding::Unsigned {} };
+        let what = What::Found { check: "deliveries".into(), finding: Finding::Unsigned {} };
         items.push(Item { what, since: None });
     }
     items
@@ -148,19 +150,14 @@ const fn is_a_choice(finding: &Finding) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use render_signal_actors::readmodel::queries::DeadLetters;
-    use serde_json::Value;
-
     use super::*;
-    use crate::http::readiness::Check;
+    use crate::health::Check;
+    use render_signal_actors::readmodel::queries::DeadLetters;
 
     const WELL: Known = Known { signed: true, limited: 0, unpolled: false };
 
     fn ready(findings: Vec<Finding>) -> Readiness {
-        let check = Check { findings, detail: Value::Null };
-        Readiness { status: "ready", checks: BTreeMap::from([("mailbox", check)]) }
+        Readiness::of(vec![Check::of("mailbox", findings)])
     }
 
     #[test]

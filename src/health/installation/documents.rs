@@ -11,8 +11,8 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 
-use super::Check;
 use crate::findings::{Finding, InTurn, Names};
+use crate::health::Check;
 use crate::settings::Storage;
 use crate::wiring;
 

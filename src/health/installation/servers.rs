@@ -12,8 +12,8 @@ use render_signal_actors::poller::source::SourceError;
 use render_signal_actors::said;
 use url::Url;
 
-use super::Check;
 use crate::findings::Finding;
+use crate::health::Check;
 use crate::settings::{R2Settings, Settings};
 use crate::wiring;
 use crate::words::recorded;

@@ -13,7 +13,7 @@ use crate::mail::{Link, Mail, links};
 
 /// The form of a text that is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum TextForm {
     /// Accents removed, lower-cased, white space collapsed.
     #[default]
     Normalised,
@@ -25,7 +25,7 @@ pub(super) enum Form {
 
 /// A text and its other forms.
 #[derive(Debug)]
-pub(super) struct Text<'a> {
+pub(in crate::mail) struct TextForms<'a> {
     seen: Cow<'a, str>,
     lower: OnceCell<String>,
     normalised: OnceCell<String>,
@@ -33,22 +33,22 @@ pub(super) struct Text<'a> {
     without_links: OnceCell<String>,
 }
 
-impl<'a> Text<'a> {
-    pub(super) const fn new(seen: Cow<'a, str>) -> Self {
+impl<'a> TextForms<'a> {
+    pub(in crate::mail) const fn new(seen: Cow<'a, str>) -> Self {
         Self { seen, lower: OnceCell::new(), normalised: OnceCell::new(), without_links: OnceCell::new() }
     }
 
-    pub(super) fn get(&self, form: Form) -> &str {
+    pub(in crate::mail) fn get(&self, form: TextForm) -> &str {
         match form {
-            Form::Seen => &self.seen,
-            Form::Lower => self.lower.get_or_init(|| lowercase(&self.seen)),
-            Form::Normalised => self.normalised.get_or_init(|| normalize(&self.seen)),
+            TextForm::Seen => &self.seen,
+            TextForm::Lower => self.lower.get_or_init(|| lowercase(&self.seen)),
+            TextForm::Normalised => self.normalised.get_or_init(|| normalize(&self.seen)),
         }
     }
 
     /// As seen, with every letter and digit of a link replaced by `x`: an address is no
     /// place to look for a time. All offsets are those of the text as seen.
-    pub(super) fn without_links(&self) -> &str {
+    pub(in crate::mail) fn without_links(&self) -> &str {
         if !self.seen.contains("://") {
             return &self.seen;
         }
@@ -76,38 +76,51 @@ fn blot_links(text: &str) -> String {
     blotted
 }
 
-/// What the conditions of all detectors look at.
+/// What conditions look at.
 #[derive(Debug)]
 pub struct Facts<'a> {
     mail: &'a Mail,
-    pub(super) sender: Text<'a>,
-    pub(super) subject: Text<'a>,
-    pub(super) body: Text<'a>,
-    pub(super) links: &'a [Link],
+    pub(in crate::mail) sender: TextForms<'a>,
+    pub(in crate::mail) subject: TextForms<'a>,
+    pub(in crate::mail) body: TextForms<'a>,
+    pub(in crate::mail) links: &'a [Link],
     hosts: OnceCell<Vec<String>>,
 }
 
 impl<'a> Facts<'a> {
-    /// `links` are those of the mail.
+    /// For detectors: the texts as a reader sees them, without invisible characters in the
+    /// subject and without earlier mails in the body. `links` are those of the mail.
     #[must_use]
-    pub fn new(mail: &'a Mail, links: &'a [Link]) -> Self {
+    pub fn for_detectors(mail: &'a Mail, links: &'a [Link]) -> Self {
+        let (subject, body) = (visible(&mail.subject), without_history(&mail.text));
+        Self::over(mail, subject, body, links)
+    }
+
+    /// For routing rules: the texts as they are written, what is quoted included, as the
+    /// predecessor compared them. `combined` is [`Mail::combined`] of the same mail.
+    #[must_use]
+    pub fn for_rules(mail: &'a Mail, combined: &'a str) -> Self {
+        Self::over(mail, Cow::Borrowed(&mail.subject), Cow::Borrowed(combined), &[])
+    }
+
+    fn over(mail: &'a Mail, subject: Cow<'a, str>, body: Cow<'a, str>, links: &'a [Link]) -> Self {
         Self {
             mail,
-            sender: Text::new(Cow::Borrowed(&mail.sender)),
-            subject: Text::new(visible(&mail.subject)),
-            body: Text::new(without_history(&mail.text)),
+            sender: TextForms::new(Cow::Borrowed(&mail.sender)),
+            subject: TextForms::new(subject),
+            body: TextForms::new(body),
             links,
             hosts: OnceCell::new(),
         }
     }
 
     /// When the mail arrived, as far as it says so; else `now`.
-    pub(super) fn arrived(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(in crate::mail) fn arrived(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         self.mail.arrived_by(now)
     }
 
     /// The hosts of every http(s) link, lower-cased.
-    pub(super) fn hosts(&self) -> &[String] {
+    pub(in crate::mail) fn hosts(&self) -> &[String] {
         self.hosts.get_or_init(|| {
             let mut hosts = links::hosts(&self.mail.plain);
             hosts.extend(links::hosts(&self.mail.html));

@@ -6,9 +6,9 @@ use render_signal_actors::messages::R2Status;
 use render_signal_actors::retention::Rounds;
 use serde_json::json;
 
-use super::Check;
-use crate::eviction::Found;
 use crate::findings::Finding;
+use crate::health::Check;
+use crate::health::eviction::Found;
 
 /// Rounds come every hour; two that were missed are worth a look.
 const RETENTION_IS_LATE: chrono::Duration = chrono::Duration::minutes(150);
@@ -22,7 +22,7 @@ pub(super) fn redis(found: &Found) -> Check {
         ([], unknown) => vec![Finding::RedisNotKnown { servers: unknown.iter().cloned().collect() }],
         (remarks, _) => remarks.to_vec(),
     };
-    Check::new(findings, detail)
+    Check::of("redis", findings).with(detail)
 }
 
 pub(super) fn copies(status: &R2Status) -> Check {
@@ -30,7 +30,7 @@ pub(super) fn copies(status: &R2Status) -> Check {
         Some(why) => Finding::MailsWaitForCopies { mails: status.put_off, why: why.clone() },
         None => Finding::CopiesFlow {},
     };
-    Check::new(vec![finding], json!(status))
+    Check::new("copies", finding).with(json!(status))
 }
 
 pub(super) fn retention(rounds: &Rounds, now: DateTime<Utc>) -> Check {
@@ -44,5 +44,5 @@ pub(super) fn retention(rounds: &Rounds, now: DateTime<Utc>) -> Check {
         (None, true) => Finding::NotDroppedForLong {},
     }];
     findings.extend(rounds.trouble.iter().map(|why| Finding::RetentionTrouble { why: why.clone() }));
-    Check::new(findings, json!({"finished_at": rounds.finished_at}))
+    Check::of("retention", findings).with(json!({"finished_at": rounds.finished_at}))
 }

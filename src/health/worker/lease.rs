@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::messages::LockStatus;
 use serde_json::json;
 
-use super::Check;
 use crate::findings::{DayTime, Finding};
+use crate::health::Check;
 
 pub(super) fn judge(status: &LockStatus, now: DateTime<Utc>) -> Check {
     let ago = |at: DateTime<Utc>| (now - at).num_seconds().max(0);
@@ -34,5 +34,5 @@ pub(super) fn judge(status: &LockStatus, now: DateTime<Utc>) -> Check {
         "seen": status.seen,
         "trouble": status.trouble,
     });
-    Check::new(findings, detail)
+    Check::of("lease", findings).with(detail)
 }

@@ -7,8 +7,8 @@ use render_signal_actors::config::store::StoreHealth;
 use render_signal_actors::messages::{ConfigStatus, DocumentStatus};
 use serde_json::json;
 
-use super::Check;
 use crate::findings::{Finding, Names};
+use crate::health::Check;
 
 pub(super) fn judge(status: &ConfigStatus) -> Check {
     let stops: BTreeSet<Governs> =
@@ -33,7 +33,7 @@ pub(super) fn judge(status: &ConfigStatus) -> Check {
         "documents": status.documents,
         "stores": status.stores,
     });
-    Check::new(findings, detail)
+    Check::of("config", findings).with(detail)
 }
 
 fn of_document(document: &DocumentStatus) -> Vec<Finding> {

@@ -9,107 +9,31 @@ use std::sync::Arc;
 use render_signal_actors::config::load::load;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::r2::links::file::LinksFile;
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
 
-use crate::exit::Exit;
-use crate::findings::{Finding, Severity, durability, gravest, together};
+use super::{Check, eviction, worst};
+use crate::findings::{Finding, Severity, durability};
 use crate::settings::{Settings, Storage, defaults_from_env};
-use crate::{eviction, journal, wiring};
+use crate::{journal, wiring};
 
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Check {
-    /// What, such as `mailbox` or `target default`.
-    pub(crate) name: String,
-    /// What was found; never empty.
-    pub(crate) findings: Vec<Finding>,
-}
-
-impl Check {
-    fn new(name: impl Into<String>, finding: Finding) -> Self {
-        Self { name: name.into(), findings: vec![finding] }
-    }
-
-    /// How it is: as the gravest finding says.
-    pub(crate) fn state(&self) -> Severity {
-        gravest(&self.findings).map_or(Severity::Ok, Finding::severity)
-    }
-
-    /// In words.
-    pub(crate) fn said(&self) -> Said {
-        together(&self.findings)
-    }
-
-    /// What to do, if anything.
-    pub(crate) fn advice(&self) -> Option<Said> {
-        gravest(&self.findings).and_then(Finding::advice)
-    }
-
-    /// The exit code that a failure of this check asks for.
-    fn exit(&self) -> Exit {
-        match gravest(&self.findings) {
-            Some(finding) if finding.severity() == Severity::Fail => exit(finding),
-            _ => Exit::Ok,
-        }
-    }
-}
-
-/// The exit code of what is wrong.
-const fn exit(finding: &Finding) -> Exit {
-    match finding {
-        Finding::VariableWrong { .. } | Finding::TargetNoAddress { .. } => Exit::Config,
-        Finding::JournalEphemeral { .. } | Finding::JournalUnusable { .. } => Exit::Journal,
-        Finding::DocumentRefused { .. } | Finding::DocumentStops { .. } => Exit::Found,
-        _ => Exit::Unreachable,
-    }
-}
-
-/// For programs: English words beside the codes.
-impl Serialize for Check {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let coded: Vec<_> = self.findings.iter().map(Finding::coded).collect();
-        let advice = self.advice();
-        let mut check = to.serialize_struct("Check", 6)?;
-        check.serialize_field("name", &self.name)?;
-        check.serialize_field("state", &self.state())?;
-        check.serialize_field("code", &gravest(&self.findings).map(Finding::code))?;
-        check.serialize_field("message", &self.said())?;
-        match &advice {
-            Some(advice) => check.serialize_field("advice", advice)?,
-            None => check.skip_field("advice")?,
-        }
-        check.serialize_field("findings", &coded)?;
-        check.end()
-    }
-}
-
-/// All of it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    /// As the gravest check.
-    pub(crate) state: Severity,
+/// What was found, check by check.
+#[derive(Debug)]
+pub(crate) struct Inspection {
     /// In the order of looking.
     pub(crate) checks: Vec<Check>,
 }
 
-impl Report {
-    /// How the command ends: what keeps the service from starting comes first.
-    pub(crate) fn exit(&self) -> Exit {
-        [Exit::Config, Exit::Journal, Exit::Unreachable, Exit::Found]
-            .into_iter()
-            .find(|exit| self.checks.iter().any(|check| check.exit() == *exit))
-            .unwrap_or(Exit::Ok)
+impl Inspection {
+    /// As the gravest check.
+    pub(crate) fn state(&self) -> Severity {
+        worst(&self.checks)
     }
 }
 
 /// Looks at everything that this environment names.
-pub(crate) async fn look(environment: fn(&str) -> Option<String>) -> Report {
-    let checks = checks(environment).await;
-    Report { state: checks.iter().map(Check::state).max().unwrap_or(Severity::Ok), checks }
+pub(crate) async fn look(environment: fn(&str) -> Option<String>) -> Inspection {
+    Inspection { checks: checks(environment).await }
 }
 
 async fn checks(environment: fn(&str) -> Option<String>) -> Vec<Check> {
@@ -192,7 +116,7 @@ async fn look_at_journal(
     match found {
         Ok((journal, events)) => {
             let holds = Finding::JournalHolds { place: place.to_string(), events };
-            checks.push(Check { name: NAME.into(), findings: vec![holds, durability(journal.durability())] });
+            checks.push(Check::of(NAME, vec![holds, durability(journal.durability())]));
             checks.extend(journal.others().await.unwrap_or_default().into_iter().map(|other| {
                 let settings = other.settings.into_iter().collect();
                 Check::new("workers", Finding::EnvironmentDiffers { worker: other.worker, settings })
@@ -233,31 +157,4 @@ fn senders(policy: &Policy) -> Check {
         count => Finding::SendersListed { count },
     };
     Check::new("senders", finding)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn report(findings: impl IntoIterator<Item = Finding>) -> Report {
-        let checks = findings.into_iter().map(|finding| Check::new("x", finding)).collect();
-        Report { state: Severity::Fail, checks }
-    }
-
-    #[test]
-    fn the_gravest_failure_gives_the_exit_code() {
-        let unreachable = || Finding::TargetSilent { address: "a".into(), why: "b".into() };
-        let found = Finding::DocumentRefused {
-            document: "a".into(),
-            problem: render_signal_actors::config::documents::FieldProblem::new("b", Said::alike("c")),
-            mend: Said::alike("d"),
-        };
-        let config = Finding::TargetNoAddress { address: "a".into() };
-        let journal = Finding::JournalUnusable { why: "a".into() };
-        assert_eq!(report([Finding::EnvironmentReadable {}, Finding::AnySender {}]).exit(), Exit::Ok);
-        assert_eq!(report([found.clone()]).exit(), Exit::Found);
-        assert_eq!(report([found, unreachable()]).exit(), Exit::Unreachable);
-        assert_eq!(report([unreachable(), journal.clone()]).exit(), Exit::Journal);
-        assert_eq!(report([unreachable(), journal, config]).exit(), Exit::Config);
-    }
 }

@@ -4,28 +4,28 @@ use render_signal_actors::config::documents::Governs;
 use render_signal_actors::messages::{ConfigStatus, TargetStatus, WebhookStatus};
 use serde_json::json;
 
-use super::Check;
 use crate::findings::Finding;
-use crate::http::probe::Findings;
+use crate::health::Check;
+use crate::health::probe::Answers;
 
 /// A delivery that has been due for longer than this without being sent is remarked on.
 const LATE_SECONDS: i64 = 60;
 
-pub(super) fn judge(status: &WebhookStatus, all: &Findings) -> Check {
+pub(super) fn judge(status: &WebhookStatus, answers: &Answers) -> Check {
     let mut findings = Vec::new();
     if status.paused {
-        let withheld = all.config.as_ref().is_ok_and(withholds_sending);
+        let withheld = answers.config.as_ref().is_ok_and(withholds_sending);
         findings.push(if withheld { Finding::SendingWithheld {} } else { Finding::SendingOff {} });
     }
     findings.extend(status.targets.iter().filter_map(of_target));
-    let next = all.journal.as_ref().ok().and_then(|journal| journal.next_delivery);
-    let late = next.map(|due| (all.now - due).num_seconds()).filter(|late| *late > LATE_SECONDS);
+    let next = answers.journal.as_ref().ok().and_then(|journal| journal.next_delivery);
+    let late = next.map(|due| (answers.now - due).num_seconds()).filter(|late| *late > LATE_SECONDS);
     findings.extend(late.map(|seconds| Finding::DeliveriesLate { seconds }));
     if findings.is_empty() {
         findings.push(Finding::DeliveriesFlow { under_way: status.in_flight });
     }
     let detail = json!({"in_flight": status.in_flight, "next_due": next, "targets": status.targets});
-    Check::new(findings, detail)
+    Check::of("deliveries", findings).with(detail)
 }
 
 fn of_target(target: &TargetStatus) -> Option<Finding> {

@@ -1,4 +1,4 @@
-//! Asks every part how it is. What the answers mean is decided in [`super::readiness`].
+//! Asks every part how it is. What the answers mean is decided in [`super::worker`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ use render_signal_actors::system;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::eviction;
+use super::eviction;
 use crate::findings::Finding;
 use crate::journal::Watched;
 use crate::words::recorded;
@@ -55,7 +55,7 @@ pub(crate) enum Idle {
 
 /// What the journal says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JournalFinding {
+pub(crate) struct JournalAnswer {
     /// Position of the last event.
     pub(crate) head: u64,
     /// What an acknowledgement means.
@@ -70,13 +70,15 @@ pub(crate) struct JournalFinding {
 
 /// Everything that was answered; an error is why there was no answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Findings {
+pub(crate) struct Answers {
+    /// When.
     pub(crate) now: DateTime<Utc>,
     /// The program is stopping.
     pub(crate) draining: bool,
     /// How long ago the actors' thread last beat.
     pub(crate) pulse: Duration,
-    pub(crate) journal: Result<JournalFinding, Finding>,
+    /// The journal.
+    pub(crate) journal: Result<JournalAnswer, Finding>,
     /// The mailbox; `None` = switched off.
     pub(crate) poller: Option<Result<PollerStatus, Finding>>,
     /// The lease; `None` = switched off with the mailbox.
@@ -97,7 +99,7 @@ pub(crate) struct Findings {
 
 impl StatusProbe {
     /// Asks all of them at once.
-    pub(crate) async fn look(&self, draining: bool, pulse: Duration) -> Findings {
+    pub(crate) async fn look(&self, draining: bool, pulse: Duration) -> Answers {
         let actors = &self.actors;
         let (journal, poller, lock, webhook, r2, config) = futures::join!(
             self.journal(),
@@ -110,16 +112,16 @@ impl StatusProbe {
         let redis = self.eviction.as_ref().map(eviction::Watch::found);
         let retention = self.retention.as_ref().map(|rounds| rounds.borrow().clone());
         let (now, idle) = (self.world.now(), self.idle);
-        Findings { now, draining, pulse, journal, poller, lock, webhook, r2, config, redis, retention, idle }
+        Answers { now, draining, pulse, journal, poller, lock, webhook, r2, config, redis, retention, idle }
     }
 
-    async fn journal(&self) -> Result<JournalFinding, Finding> {
+    async fn journal(&self) -> Result<JournalAnswer, Finding> {
         if let Some(trouble) = self.journal.check().await {
             return Err(Finding::JournalRefuses { trouble: trouble.into() });
         }
         let loss = self.journal.losses().borrow().clone();
         let look = async {
-            Ok::<_, JournalError>(JournalFinding {
+            Ok::<_, JournalError>(JournalAnswer {
                 head: self.journal.head().await?,
                 durability: self.journal.durability(),
                 next_delivery: self.journal.next_due(Queue::Deliver).await?,

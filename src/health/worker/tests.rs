@@ -1,4 +1,4 @@
-//! Which findings make a worker not ready, and which are only said.
+//! Which answers make a worker not ready, and which are only said.
 
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::{FieldProblem, Governs, Key};
@@ -12,8 +12,8 @@ use render_signal_actors::messages::{
 use render_signal_actors::retention::Rounds;
 
 use super::*;
-use crate::eviction::Found;
-use crate::http::probe::JournalFinding;
+use crate::health::eviction::Found;
+use crate::health::probe::JournalAnswer;
 
 fn problem(field: &str, what: &str) -> FieldProblem {
     FieldProblem::new(field, Said::alike(what))
@@ -28,12 +28,12 @@ fn now() -> DateTime<Utc> {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
-fn well() -> Findings {
-    Findings {
+fn well() -> Answers {
+    Answers {
         now: now(),
         draining: false,
         pulse: std::time::Duration::ZERO,
-        journal: Ok(JournalFinding {
+        journal: Ok(JournalAnswer {
             head: 7,
             durability: Durability::OnDisk,
             next_delivery: None,
@@ -62,9 +62,9 @@ fn standby(seen: i64, holder: Option<&str>) -> Option<Result<LockStatus, Finding
     }))
 }
 
-fn state(findings: &Findings, name: &str) -> (bool, State, String) {
-    let readiness = readiness(findings);
-    let check = readiness.checks.get(name).unwrap();
+fn state(answers: &Answers, name: &str) -> (bool, Severity, String) {
+    let readiness = readiness(answers);
+    let check = readiness.checks.iter().find(|check| check.name == name).unwrap();
     (readiness.is_ready(), check.state(), check.said().english)
 }
 
@@ -72,7 +72,7 @@ fn state(findings: &Findings, name: &str) -> (bool, State, String) {
 fn all_well_is_ready() {
     let readiness = readiness(&well());
     assert_eq!(readiness.status, "ready");
-    assert!(readiness.checks.values().all(|check| check.state() == State::Ok));
+    assert!(readiness.checks.iter().all(|check| check.state() == Severity::Ok));
     assert_eq!(readiness.checks.len(), 7);
 }
 
@@ -80,19 +80,23 @@ fn all_well_is_ready() {
 fn mails_that_wait_for_copies_are_said() {
     let status =
         R2Status { put_off: 3, trouble: Some("the Worker answered 503".into()), ..R2Status::default() };
-    let (ready, found, message) = state(&Findings { r2: Ok(status), ..well() }, "copies");
-    assert_eq!((ready, found), (true, State::Warn));
+    let (ready, found, message) = state(&Answers { r2: Ok(status), ..well() }, "copies");
+    assert_eq!((ready, found), (true, Severity::Warn));
     assert!(message.starts_with("3 mails wait") && message.ends_with("the Worker answered 503"), "{message}");
 }
 
 #[test]
 fn a_retention_that_is_late_or_in_trouble_is_said() {
     let ago = |minutes| Some(now() - chrono::Duration::minutes(minutes));
-    let cases: [(Rounds, State, &str); 5] = [
-        (Rounds { since: ago(0), ..Rounds::default() }, State::Ok, "not dropped yet"),
-        (Rounds { since: ago(151), ..Rounds::default() }, State::Warn, "not dropped yet"),
-        (Rounds { since: ago(900), finished_at: ago(61), ..Rounds::default() }, State::Ok, "61 min ago"),
-        (Rounds { since: ago(900), finished_at: ago(151), ..Rounds::default() }, State::Warn, "151 min ago"),
+    let cases: [(Rounds, Severity, &str); 5] = [
+        (Rounds { since: ago(0), ..Rounds::default() }, Severity::Ok, "not dropped yet"),
+        (Rounds { since: ago(151), ..Rounds::default() }, Severity::Warn, "not dropped yet"),
+        (Rounds { since: ago(900), finished_at: ago(61), ..Rounds::default() }, Severity::Ok, "61 min ago"),
+        (
+            Rounds { since: ago(900), finished_at: ago(151), ..Rounds::default() },
+            Severity::Warn,
+            "151 min ago",
+        ),
         (
             Rounds {
                 since: ago(900),
@@ -100,12 +104,12 @@ fn a_retention_that_is_late_or_in_trouble_is_said() {
                 trouble: vec!["disk full".into()],
                 ..Rounds::default()
             },
-            State::Warn,
+            Severity::Warn,
             "disk full",
         ),
     ];
     for (rounds, wanted, words) in cases {
-        let (ready, found, message) = state(&Findings { retention: Some(rounds), ..well() }, "retention");
+        let (ready, found, message) = state(&Answers { retention: Some(rounds), ..well() }, "retention");
         assert_eq!((ready, found), (true, wanted), "{message}");
         assert!(message.contains(words), "{message}");
     }
@@ -113,7 +117,7 @@ fn a_retention_that_is_late_or_in_trouble_is_said() {
 
 #[test]
 fn what_takes_the_worker_out() {
-    type Harm = fn(&mut Findings);
+    type Harm = fn(&mut Answers);
     let cases: [(&str, Harm); 8] = [
         ("config", |f| {
             let document = DocumentStatus {
@@ -136,17 +140,17 @@ fn what_takes_the_worker_out() {
         ("deliveries", |f| f.webhook = Err(silent())),
     ];
     for (name, harm) in cases {
-        let mut findings = well();
-        harm(&mut findings);
-        let (ready, state, _) = state(&findings, name);
-        assert_eq!((ready, state), (false, State::Fail), "{name}");
-        assert_eq!(readiness(&findings).status, "not_ready");
+        let mut answers = well();
+        harm(&mut answers);
+        let (ready, state, _) = state(&answers, name);
+        assert_eq!((ready, state), (false, Severity::Fail), "{name}");
+        assert_eq!(readiness(&answers).status, "not_ready");
     }
 }
 
 #[test]
 fn what_is_only_said() {
-    type Harm = fn(&mut Findings);
+    type Harm = fn(&mut Answers);
     let cases: [(&str, Harm, &str); 18] = [
         (
             "config",
@@ -342,20 +346,20 @@ fn what_is_only_said() {
         ),
     ];
     for (name, harm, word) in cases {
-        let mut findings = well();
-        harm(&mut findings);
-        let (ready, state, message) = state(&findings, name);
-        assert_eq!((ready, state), (true, State::Warn), "{name}");
+        let mut answers = well();
+        harm(&mut answers);
+        let (ready, state, message) = state(&answers, name);
+        assert_eq!((ready, state), (true, Severity::Warn), "{name}");
         assert!(message.contains(word), "{name}: {message}");
     }
 }
 
 #[test]
 fn strangers_are_told_states_and_nothing_else() {
-    let mut findings = well();
-    findings.lock = standby(20, Some("one"));
-    findings.journal = Err(silent());
-    let states = readiness(&findings).states();
+    let mut answers = well();
+    answers.lock = standby(20, Some("one"));
+    answers.journal = Err(silent());
+    let states = readiness(&answers).states();
     assert_eq!(
         states,
         json!({"status": "not_ready", "checks": {
@@ -368,49 +372,49 @@ fn strangers_are_told_states_and_nothing_else() {
 
 #[test]
 fn the_lag_of_the_mailbox_is_told() {
-    let mut findings = well();
-    findings.poller = Some(Ok(PollerStatus {
+    let mut answers = well();
+    answers.poller = Some(Ok(PollerStatus {
         phase: "fetching".into(),
         lag_mails: 3,
         oldest_waiting: Some(now() - chrono::Duration::seconds(42)),
         last_heard: Some(now() - chrono::Duration::seconds(2)),
         ..PollerStatus::default()
     }));
-    let (_, _, message) = state(&findings, "mailbox");
+    let (_, _, message) = state(&answers, "mailbox");
     assert!(message.contains("spoke 2 s ago"), "{message}");
     assert!(message.contains("3 mails wait in the mailbox, the oldest for 42 s"), "{message}");
 }
 
 #[test]
 fn a_redis_server_is_well_unless_it_says_otherwise() {
-    let mut findings = well();
+    let mut answers = well();
     for unknown in [vec![], vec!["REDIS_URL: no answer".to_owned()]] {
-        findings.redis = Some(Found { remarks: Vec::new(), unknown });
-        assert_eq!(state(&findings, "redis").1, State::Ok);
+        answers.redis = Some(Found { remarks: Vec::new(), unknown });
+        assert_eq!(state(&answers, "redis").1, Severity::Ok);
     }
 }
 
 #[test]
 fn without_background_tasks_the_worker_is_ready() {
-    let mut findings = well();
-    (findings.poller, findings.lock) = (None, None);
-    findings.idle = Some(Idle::NoMailbox);
-    let (ready, verdict, message) = state(&findings, "mailbox");
-    assert_eq!((ready, verdict), (true, State::Warn));
+    let mut answers = well();
+    (answers.poller, answers.lock) = (None, None);
+    answers.idle = Some(Idle::NoMailbox);
+    let (ready, verdict, message) = state(&answers, "mailbox");
+    assert_eq!((ready, verdict), (true, Severity::Warn));
     assert!(message.contains("nothing is polled"), "{message}");
-    findings.idle = Some(Idle::SwitchedOff);
+    answers.idle = Some(Idle::SwitchedOff);
     for part in ["mailbox", "lease"] {
-        let (ready, state, message) = state(&findings, part);
-        assert_eq!((ready, state), (true, State::Ok), "{part}");
+        let (ready, state, message) = state(&answers, part);
+        assert_eq!((ready, state), (true, Severity::Ok), "{part}");
         assert!(message.contains("this worker does not poll"), "{part}: {message}");
     }
 }
 
 #[test]
 fn a_check_is_told_with_its_code_and_its_values() {
-    let mut findings = well();
-    findings.lock = standby(20, Some("one"));
-    let told = serde_json::to_value(readiness(&findings)).unwrap();
+    let mut answers = well();
+    answers.lock = standby(20, Some("one"));
+    let told = serde_json::to_value(readiness(&answers)).unwrap();
     let lease = &told["checks"]["lease"];
     assert_eq!((&lease["state"], &lease["code"]), (&json!("warn"), &json!("lease_not_taken")));
     assert_eq!(
@@ -419,6 +423,8 @@ fn a_check_is_told_with_its_code_and_its_values() {
     );
     assert_eq!(lease["findings"][1]["values"]["why"], "connection refused");
     assert_eq!(told["checks"]["process"]["code"], "running");
-    let french = readiness(&findings).checks["lease"].said().french;
+    let found = readiness(&answers);
+    let lease = found.checks.iter().find(|check| check.name == "lease").unwrap();
+    let french = lease.said().french;
     assert!(french.starts_with("en réserve\u{a0}: one relevait il y a 20 s\u{a0}; le bail"), "{french}");
 }

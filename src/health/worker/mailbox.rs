@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::messages::PollerStatus;
 use serde_json::json;
 
-use super::Check;
 use crate::findings::{Aside, Finding, Phase};
+use crate::health::Check;
 
 pub(super) fn judge(status: &PollerStatus, now: DateTime<Utc>) -> Check {
     let ago = |at: DateTime<Utc>| (now - at).num_seconds().max(0);
@@ -35,5 +35,5 @@ pub(super) fn judge(status: &PollerStatus, now: DateTime<Utc>) -> Check {
         "oldest_waiting": status.oldest_waiting,
         "failures": status.failures,
     });
-    Check::new(findings, detail)
+    Check::of("mailbox", findings).with(detail)
 }
