@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::mail::policy::DeliveryMode;
-use render_signal_actors::webhook::trial::{To, TrialError, Wish};
+use render_signal_actors::webhook::test_webhook::{TestWebhookError, To, Wish};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Fields, Refusal, parameter, success};
@@ -180,15 +180,15 @@ fn wish(fields: &Fields) -> Result<Wish, Refusal> {
     })
 }
 
-fn untried(error: &TrialError) -> Refusal {
+fn untried(error: &TestWebhookError) -> Refusal {
     match error {
-        TrialError::Address(why) => {
+        TestWebhookError::Address(why) => {
             Refusal::bad(format!("webhook_url doit être une URL HTTPS valide. ({why})"))
         }
-        TrialError::TooLarge => Refusal::bad("payload trop volumineux (1 Mio au plus)."),
-        TrialError::NoTarget => {
+        TestWebhookError::TooLarge => Refusal::bad("payload trop volumineux (1 Mio au plus)."),
+        TestWebhookError::NoTarget => {
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Config serveur email incomplète (webhook URL).")
         }
-        TrialError::UnknownTarget(_) | TrialError::Request(_) => Refusal::bad(error.to_string()),
+        TestWebhookError::UnknownTarget(_) | TestWebhookError::Request(_) => Refusal::bad(error.to_string()),
     }
 }
