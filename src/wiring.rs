@@ -38,9 +38,9 @@ use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
 use render_signal_actors::r2::worker::WorkerClient;
 use render_signal_actors::r2::{Copied, Copies, Job, LinkStore, NoCopy};
 use render_signal_actors::system::Parts;
-use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
-use render_signal_actors::webhook::trial::Tester;
+use render_signal_actors::webhook::scheduler::DeliveryLimits;
+use render_signal_actors::webhook::test_webhook::Tester;
 use tokio::sync::Semaphore;
 
 use crate::exit::CommandFailure;
@@ -89,7 +89,7 @@ pub(crate) async fn parts(
         copies_patience: settings.r2_patience,
         receiver: Arc::new(receiver(settings, &egress)?),
         keys: settings.signing_keys.clone(),
-        limits: Limits::default(),
+        limits: DeliveryLimits::default(),
         chores: Vec::new(),
         restarts: Restarts::default(),
         defaults,

@@ -12,7 +12,7 @@ use crate::kernel::journal::{
 use crate::mail::IgnoreReason;
 use crate::mail::life::{DeliveryEnd, MailEvent, MailIgnored, MailLife, MailSettled, Stage, mail_stream};
 use crate::mail::work;
-use crate::webhook::state::{Cancelled, DeliveryEvent, delivery_stream};
+use crate::webhook::events::{Cancelled, DeliveryEvent, delivery_stream};
 
 /// Why a mail was not ignored.
 #[derive(Debug, thiserror::Error)]

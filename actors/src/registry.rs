@@ -14,7 +14,7 @@ use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
 use crate::poller::check::CheckEvent;
 use crate::poller::state::MailboxEvent;
-use crate::webhook::state::{DeliveryEvent, RateEvent, TargetEvent};
+use crate::webhook::events::{DeliveryEvent, RateEvent, TargetEvent};
 use crate::worker::WorkerEvent;
 
 /// Lists the capabilities once for everything that goes through all of them.

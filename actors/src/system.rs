@@ -44,8 +44,8 @@ use crate::messages::{
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
 use crate::r2::{Copies, LinkStore, R2Actor, R2Deps};
-use crate::webhook::lanes::Limits;
 use crate::webhook::port::Receiver;
+use crate::webhook::scheduler::DeliveryLimits;
 use crate::webhook::sign::SigningKeys;
 use crate::webhook::{WebhookActor, WebhookDeps};
 use crate::worker::{ActorRestarted, JournalRegressed, Started, Stopped, WorkerEvent, worker_stream};
@@ -102,7 +102,7 @@ pub struct Parts {
     /// Keys to sign them with; `None` = unsigned.
     pub keys: Option<SigningKeys>,
     /// How many webhooks at a time.
-    pub limits: Limits,
+    pub limits: DeliveryLimits,
     /// What must be done now and then.
     pub chores: Vec<Chore>,
     /// How often an actor may be restarted.

@@ -207,7 +207,7 @@ mod tests {
     use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
     use render_signal_actors::mail::life::{MailEvent, MailHeld, mail_stream};
     use render_signal_actors::readmodel;
-    use render_signal_actors::webhook::state::{DeadLettered, Deferred, DeliveryEvent, delivery_stream};
+    use render_signal_actors::webhook::events::{DeadLettered, Deferred, DeliveryEvent, delivery_stream};
 
     use super::*;
     use crate::demo::ledger::tests::{received, routed};

@@ -5,9 +5,10 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::readmodel::queries::{DeliveryFilter, deliveries};
 use render_signal_actors::said;
-use render_signal_actors::webhook::again::{deliver_again, targets_of};
 use render_signal_actors::webhook::cancel::cancel as cancel_delivery;
-use render_signal_actors::webhook::redeliver::{Undelivered, enable_target};
+use render_signal_actors::webhook::dead_letters::Undelivered;
+use render_signal_actors::webhook::resend::{resend, targets_of};
+use render_signal_actors::webhook::target::enable_target;
 
 use super::mails::each;
 use crate::cli::{EnableArgs, RetryArgs, WhichArgs};
@@ -96,7 +97,7 @@ pub(crate) async fn again(
         .either(("envoyé à nouveau    ", "non envoyé à nouveau"), ("queued once more", "not queued      "));
     let queued = each(&ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
-        deliver_again(journal, &world, email_id, target, ORIGIN).await
+        resend(journal, &world, email_id, target, ORIGIN).await
     });
     queued.await
 }

@@ -8,7 +8,7 @@ use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
 use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, MailLife, Stage};
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
 use render_signal_actors::poller::state::MailboxEvent;
-use render_signal_actors::webhook::state::DeliveryEvent;
+use render_signal_actors::webhook::events::DeliveryEvent;
 
 use super::samples::{BULK, Expected};
 

@@ -6,7 +6,7 @@ use render_signal_actors::config::events::ConfigEvent;
 use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
 use render_signal_actors::mail::life::{MailEvent, MailRouted};
 use render_signal_actors::poller::state::MailboxEvent;
-use render_signal_actors::webhook::state::{DeliveryEvent, TargetEvent};
+use render_signal_actors::webhook::events::{DeliveryEvent, TargetEvent};
 use render_signal_actors::worker::WorkerEvent;
 
 use super::ledger::Ledger;
@@ -331,7 +331,7 @@ mod tests {
     use render_signal_actors::config::events::{DocumentChanged, config_stream};
     use render_signal_actors::mail::life::{MailHeld, MailIgnored, mail_stream};
     use render_signal_actors::mail::{HoldReason, IgnoreReason};
-    use render_signal_actors::webhook::state::{Attempted, Succeeded, delivery_stream};
+    use render_signal_actors::webhook::events::{Attempted, Succeeded, delivery_stream};
 
     use super::*;
     use crate::demo::ledger::tests::{received, recorded, routed};

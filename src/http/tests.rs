@@ -30,7 +30,7 @@ use render_signal_actors::messages::{
     GetR2Status, GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::webhook::port::GuardedReceiver;
-use render_signal_actors::webhook::trial::Tester;
+use render_signal_actors::webhook::test_webhook::Tester;
 use render_signal_actors::{readmodel, system};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;

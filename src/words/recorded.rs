@@ -233,7 +233,7 @@ mod tests {
     use render_signal_actors::mail::parse::{self, Unreadable};
     use render_signal_actors::mail::policy::RetryPolicy;
     use render_signal_actors::r2::plan::Unplanned;
-    use render_signal_actors::webhook::retry::{self, Failed, Next};
+    use render_signal_actors::webhook::outcome::retry::{self, Failed, Next};
 
     use super::*;
 

@@ -7,9 +7,9 @@ use std::fmt::Display;
 
 use render_signal_actors::dedup::release::ReleaseError;
 use render_signal_actors::ignore::IgnoreError;
-use render_signal_actors::webhook::again::AgainError;
 use render_signal_actors::webhook::cancel::CancelError;
-use render_signal_actors::webhook::redeliver::RetryError;
+use render_signal_actors::webhook::dead_letters::RetryError;
+use render_signal_actors::webhook::resend::ResendError;
 
 use super::faults::JournalFault;
 use super::recorded::plain;
@@ -104,7 +104,7 @@ impl LocalizedError for CancelError {
     }
 }
 
-impl LocalizedError for AgainError {
+impl LocalizedError for ResendError {
     fn french(&self) -> String {
         match self {
             Self::Unknown { email_id, target } => {

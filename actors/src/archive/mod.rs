@@ -39,7 +39,7 @@ use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
 use crate::mail::life::mail_stream;
 use crate::readmodel::queries::archive::{self as candidates, Candidate, What};
-use crate::webhook::state::RATE;
+use crate::webhook::events::RATE;
 use crate::worker::worker_stream;
 
 /// Candidates looked at, and archived, at once.

@@ -6,8 +6,8 @@ use crate::access::state::MagicLinkState;
 use crate::kernel::aggregate::rehydrate;
 use crate::kernel::event::{EventError, Recorded, StreamId};
 use crate::mail::life::{MailLife, Stage};
-use crate::webhook::delivery::DeliveryState;
-use crate::webhook::state::delivery_stream;
+use crate::webhook::delivery::DeliveryLifecycle;
+use crate::webhook::events::delivery_stream;
 
 /// Whether the last of these events is older than `before`. A stream without events is not:
 /// there is nothing to archive.
@@ -59,6 +59,6 @@ pub fn is_over(link: &[Recorded], before: DateTime<Utc>) -> Result<bool, EventEr
 /// # Errors
 /// When an event cannot be read.
 pub fn is_done(delivery: &[Recorded]) -> Result<bool, EventError> {
-    let delivery = rehydrate::<DeliveryState>(delivery)?;
-    Ok(matches!(delivery.state, DeliveryState::Delivered | DeliveryState::Cancelled))
+    let delivery = rehydrate::<DeliveryLifecycle>(delivery)?;
+    Ok(matches!(delivery.state, DeliveryLifecycle::Delivered | DeliveryLifecycle::Cancelled))
 }

@@ -18,7 +18,7 @@ use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
 use crate::kernel::projection::content_hash;
 use crate::readmodel;
 use crate::readmodel::queries::copies_after;
-use crate::webhook::state::rate_stream;
+use crate::webhook::events::rate_stream;
 
 const DAYS: u32 = 90;
 

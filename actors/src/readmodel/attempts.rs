@@ -11,7 +11,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::IgnoreReason;
 use crate::mail::life::MailEvent;
-use crate::webhook::state::DeliveryEvent;
+use crate::webhook::events::DeliveryEvent;
 
 /// No list goes back further. Milliseconds; less than what the journal keeps at the least.
 const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 //! `deliveries`: one row per mail and target. `deliveries_tally`: how many of a target are in a state. `sends`: deliveries of the last hours, by when
 //! they were counted, or first tried where there was no limit; from those that were tried a
-//! worker knows after a restart what was sent.
+//! worker knows what was sent while there was no limit.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
 use crate::mail::work::NOTIFY_TARGET;
-use crate::webhook::state::{DeliveryEvent, RateEvent};
+use crate::webhook::events::{DeliveryEvent, RateEvent};
 
 /// Sends older than this are of no use to a limit per hour. Milliseconds.
 const SENDS_KEPT: i64 = 2 * 60 * 60 * 1000;

@@ -19,7 +19,7 @@ use super::{
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
-use crate::webhook::state::DeliveryEvent;
+use crate::webhook::events::DeliveryEvent;
 
 /// Keeps `mails`.
 #[derive(Debug, Clone, Copy)]

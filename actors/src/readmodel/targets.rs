@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{archived_before, at, instant, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
-use crate::webhook::state::{DeliveryEvent, TargetEvent};
+use crate::webhook::events::{DeliveryEvent, TargetEvent};
 
 /// Keeps `targets`.
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@ use super::StoryError;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::Journal;
 use crate::mail::work::answer_body_key;
-use crate::webhook::state::{Attempted, Deferred, DeliveryEvent, delivery_stream};
+use crate::webhook::events::{Attempted, Deferred, DeliveryEvent, delivery_stream};
 
 /// Something that happened to a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

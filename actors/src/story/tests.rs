@@ -12,7 +12,7 @@ use crate::mail::life::{
 };
 use crate::mail::policy::{Priority, Share};
 use crate::readmodel;
-use crate::webhook::state::{Attempted, Cancelled, DeliveryEvent, Succeeded, delivery_stream};
+use crate::webhook::events::{Attempted, Cancelled, DeliveryEvent, Succeeded, delivery_stream};
 
 fn place(item: &str) -> Location {
     Location { mailbox: "INBOX".to_owned(), validity: 1, item: item.to_owned() }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::cancel::{CancelError, cancel};
-use super::redeliver::{RetryError, Undelivered};
+use super::dead_letters::{RetryError, Undelivered};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Journal, JournalError};
 use crate::kernel::projection::ViewError;
@@ -56,7 +56,7 @@ pub enum BulkError {
 
 /// One that nothing was done about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refused {
+pub struct BulkRefusal {
     /// `<email_id>/<target>`.
     pub id: String,
     /// Why not.
@@ -65,13 +65,13 @@ pub struct Refused {
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Done {
+pub struct BulkOutcome {
     /// How many there were.
     pub matches: Matches,
     /// How many it was done about.
     pub done: u64,
     /// Those that it was not done about.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<BulkRefusal>,
 }
 
 /// How many deliveries of a selection an action would be done about.
@@ -97,9 +97,9 @@ pub async fn act(
     action: Action,
     selection: &Selection,
     by: &str,
-) -> Result<Done, BulkError> {
+) -> Result<BulkOutcome, BulkError> {
     let matches = count(journal, action, selection).await?;
-    let mut done = Done { matches, done: 0, refused: Vec::new() };
+    let mut done = BulkOutcome { matches, done: 0, refused: Vec::new() };
     let Some(selection) = action.of(selection) else { return Ok(done) };
     let rows =
         journal.views().read(move |db| queries::select_deliveries(db, &selection, None, AT_ONCE)).await?;
@@ -119,7 +119,7 @@ pub async fn act(
         };
         match outcome {
             Ok(()) => done.done += 1,
-            Err(why) => done.refused.push(Refused { id: format!("{email_id}/{target}"), why }),
+            Err(why) => done.refused.push(BulkRefusal { id: format!("{email_id}/{target}"), why }),
         }
     }
     Ok(done)

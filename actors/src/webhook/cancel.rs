@@ -4,8 +4,8 @@
 //!
 //! A post that is under way at that moment may still arrive: nobody can call it back.
 
-use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryState, Unsuited};
-use super::state::{DeliveryEvent, delivery_stream};
+use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryLifecycle, Unsuited};
+use super::events::{DeliveryEvent, delivery_stream};
 use crate::kernel::aggregate::{self, Aggregate as _, Evolve as _, Loaded};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded, new_events};
@@ -65,8 +65,9 @@ pub async fn cancel(
     target: &str,
     by: &str,
 ) -> Result<(), CancelError> {
-    let decide =
-        async || Ok(Decision::write(Standing::read(journal, email_id, target).await?.cancelled(world, by)?));
+    let decide = async || {
+        Ok(Decision::write(RecordedDelivery::read(journal, email_id, target).await?.cancelled(world, by)?))
+    };
     execute(
         journal,
         || Box::pin(decide()),
@@ -79,10 +80,10 @@ pub async fn cancel(
 }
 
 /// A delivery as its streams tell it.
-struct Standing<'a> {
+struct RecordedDelivery<'a> {
     email_id: &'a str,
     target: &'a str,
-    state: DeliveryState,
+    state: DeliveryLifecycle,
     version: u64,
     /// See [`DeliverMeta::again`](work::DeliverMeta::again).
     again: bool,
@@ -90,11 +91,11 @@ struct Standing<'a> {
     mail_version: u64,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> RecordedDelivery<'a> {
     async fn read(journal: &dyn Journal, email_id: &'a str, target: &'a str) -> Result<Self, CancelError> {
         let unreadable = |error| CancelError::Unreadable(email_id.to_owned(), error);
         let history = journal.read_stream(&delivery_stream(email_id, target), 0).await?;
-        let loaded = aggregate::rehydrate::<DeliveryState>(&history).map_err(unreadable)?;
+        let loaded = aggregate::rehydrate::<DeliveryLifecycle>(&history).map_err(unreadable)?;
         let mail = journal.read_stream(&mail_stream(email_id), 0).await?;
         let Loaded { state: mail, version: mail_version } =
             aggregate::rehydrate::<MailLife>(&mail).map_err(unreadable)?;

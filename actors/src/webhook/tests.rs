@@ -1,9 +1,10 @@
 //! The actor on the journal in memory, in virtual time, with receivers that do as told.
 
-mod lanes;
+mod limits;
 mod local_faults;
 mod preferences;
 mod restarts;
+mod scheduling;
 mod stubborn;
 mod waits;
 mod weights;
@@ -16,16 +17,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::TimeZone as _;
+use chrono::{DateTime, TimeZone as _, Utc};
 use reqwest::header::HeaderMap;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::breaker::TargetCommand;
+use super::claimed::ClaimedDelivery;
+use super::dead_letters::{RetryError, Undelivered};
+use super::events::{DeliveryCounted, RateEvent, delivery_stream, rate_stream, target_stream};
 use super::port::Outgoing;
-use super::redeliver::{self, RetryError, Undelivered};
-use super::state::{Counted, RateEvent, delivery_stream, rate_stream, target_stream};
+use super::target::breaker::{TargetCommand, TargetState};
+use super::target::{address, carry_out, enable_target};
 use super::*;
 use crate::egress::{Answer, SendError};
 use crate::kernel::event::{DomainEvent as _, StreamId};
@@ -35,11 +38,13 @@ use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{
     Body, ClaimRequest, Claimed, Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite,
 };
+use crate::kernel::port::Port;
 use crate::mail::life::{
     Location, MailDuplicated, MailEvent, MailReceived, MailRouted, RoutedDelivery, mail_stream,
 };
 use crate::mail::policy::{Ordering as Order, Policy, Priority, RetryPolicy, Schedule, Target};
 use crate::mail::work::{self, DeliverMeta, InWindow};
+use crate::messages::WebhookStatus;
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -229,6 +234,17 @@ impl Scene {
         self.running = Some(self.another());
     }
 
+    fn deps(&self, policy: &PolicyCell) -> WebhookDeps {
+        WebhookDeps {
+            world: self.world.clone(),
+            journal: self.journal.clone(),
+            policy: Arc::clone(policy),
+            receiver: self.receivers.clone(),
+            keys: self.keys.clone(),
+            limits: DeliveryLimits::default(),
+        }
+    }
+
     /// One more worker on the same journal.
     fn another(&self) -> (actix::Addr<WebhookActor>, AbortOnDropHandle<()>) {
         self.another_under(&self.policy)
@@ -236,14 +252,7 @@ impl Scene {
 
     /// One more worker, that is told of changes by itself.
     fn another_under(&self, policy: &PolicyCell) -> (actix::Addr<WebhookActor>, AbortOnDropHandle<()>) {
-        let deps = WebhookDeps {
-            world: self.world.clone(),
-            journal: self.journal.clone(),
-            policy: Arc::clone(policy),
-            receiver: self.receivers.clone(),
-            keys: self.keys.clone(),
-            limits: Limits::default(),
-        };
+        let deps = self.deps(policy);
         let (notices, _) = mpsc::unbounded_channel();
         let start = |_: &_| WebhookActor::new(deps);
         Guardian::start("webhook", Restarts::default(), self.world.clone(), notices, start)
@@ -614,7 +623,7 @@ fn an_operator_enables_a_target_from_another_process() {
         scene.mail("m1", &["default"], None).await;
         wait(5).await;
         assert_eq!(scene.left().await, 1);
-        let enable = || redeliver::enable_target(&*scene.journal, &scene.world, "default", "cli");
+        let enable = || enable_target(&*scene.journal, &scene.world, "default", "cli");
         assert!(enable().await.unwrap());
         assert!(!enable().await.unwrap());
         wait(3).await;
@@ -666,7 +675,7 @@ fn a_delivery_that_was_counted_and_not_sent_keeps_its_place() {
         // A worker counted two of them, and was gone before it posted them.
         let (at, stream) = (scene.world.now(), rate_stream("default", scene.world.now()));
         let counted = ["default0001", "default0002"].map(|email_id| {
-            let counted = Counted { email_id: email_id.to_owned(), target: "default".to_owned(), at };
+            let counted = DeliveryCounted { email_id: email_id.to_owned(), target: "default".to_owned(), at };
             RateEvent::Counted(counted).to_new(scene.world.ids.next()).unwrap()
         });
         let writes = vec![StreamWrite {
@@ -895,7 +904,7 @@ fn a_target_that_is_not_configured_is_read_before_it_is_used() {
     play(|scene| async move {
         let url_hash = address::url_hash(&target("old").url);
         let gone = TargetCommand::Gone { url_hash };
-        target::carry_out(&*scene.journal, &scene.world, "old", Some(&gone)).await.unwrap();
+        carry_out(&*scene.journal, &scene.world, "old", Some(&gone)).await.unwrap();
         scene.mails(3, "old").await;
         wait(120).await;
         assert_eq!((scene.receivers.count(), scene.left().await), (0, 3));

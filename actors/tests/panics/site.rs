@@ -20,7 +20,7 @@ use render_signal_actors::messages::{GetConfigStatus, GetLockStatus, GetPollerSt
 use render_signal_actors::r2::{COPIES_PATIENCE, Copies, LINKS_PER_MAIL};
 use render_signal_actors::readmodel;
 use render_signal_actors::system::{self, Parts, System};
-use render_signal_actors::webhook::lanes::Limits;
+use render_signal_actors::webhook::scheduler::DeliveryLimits;
 use serde_json::json;
 
 use crate::chaos::Chaos;
@@ -108,7 +108,7 @@ impl Site {
             copies_patience: COPIES_PATIENCE,
             receiver: Arc::new(SimReceiver { inbox: self.inbox.clone(), chaos: self.chaos.clone() }),
             keys: None,
-            limits: Limits::default(),
+            limits: DeliveryLimits::default(),
             chores: Vec::new(),
             restarts: Restarts::default(),
         })

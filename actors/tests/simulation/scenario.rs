@@ -18,8 +18,8 @@ use render_signal_actors::kernel::projection;
 use render_signal_actors::mail::work::is_stranger;
 use render_signal_actors::mail::{content, parse};
 use render_signal_actors::r2::{COPIES_PATIENCE, Copies, LINKS_PER_MAIL};
-use render_signal_actors::webhook::lanes::Limits;
-use render_signal_actors::webhook::state::{Counted, RateEvent};
+use render_signal_actors::webhook::events::{DeliveryCounted, RateEvent};
+use render_signal_actors::webhook::scheduler::DeliveryLimits;
 use render_signal_actors::{readmodel, system};
 use serde_json::json;
 
@@ -168,7 +168,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
         copies_patience: COPIES_PATIENCE,
         receiver: Arc::new(SimReceiver { inbox: stage.inbox.clone(), chaos: chaos.clone() }),
         keys: None,
-        limits: Limits::default(),
+        limits: DeliveryLimits::default(),
         chores: Vec::new(),
         restarts: Restarts::default(),
     })
@@ -346,7 +346,7 @@ async fn check_rate(stage: &Stage) {
         Ok(RateEvent::Counted(counted)) => Some(counted),
         Err(_) => None,
     };
-    let counted: Vec<Counted> = log.iter().filter_map(counted).collect();
+    let counted: Vec<DeliveryCounted> = log.iter().filter_map(counted).collect();
     for first in &counted {
         let hour = first.at..=first.at + TimeDelta::hours(1);
         let within = counted.iter().filter(|other| hour.contains(&other.at)).count();

@@ -45,7 +45,7 @@ use render_signal_actors::deploy::Deployer;
 use render_signal_actors::ingress::Ingress;
 use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::webhook::sign::SigningKeys;
-use render_signal_actors::webhook::trial::Tester;
+use render_signal_actors::webhook::test_webhook::Tester;
 
 use super::HttpState;
 use super::access::ApiScope;

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::mail::policy::DeliveryMode;
-use render_signal_actors::webhook::trial::{To, TrialError, Wish};
+use render_signal_actors::webhook::test_webhook::{TestWebhookError, To, Wish};
 use serde_json::{Map, Value, json};
 
 use super::answer::{CompatRefusal, CompatResult, JsonFields, parameter, success};
@@ -188,16 +188,18 @@ fn wish(fields: &JsonFields) -> Result<Wish, CompatRefusal> {
     })
 }
 
-fn untried(error: &TrialError) -> CompatRefusal {
+fn untried(error: &TestWebhookError) -> CompatRefusal {
     match error {
-        TrialError::Address(why) => {
+        TestWebhookError::Address(why) => {
             CompatRefusal::bad(format!("webhook_url doit être une URL HTTPS valide. ({why})"))
         }
-        TrialError::TooLarge => CompatRefusal::bad("payload trop volumineux (1 Mio au plus)."),
-        TrialError::NoTarget => CompatRefusal::new(
+        TestWebhookError::TooLarge => CompatRefusal::bad("payload trop volumineux (1 Mio au plus)."),
+        TestWebhookError::NoTarget => CompatRefusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Config serveur email incomplète (webhook URL).",
         ),
-        TrialError::UnknownTarget(_) | TrialError::Request(_) => CompatRefusal::bad(error.to_string()),
+        TestWebhookError::UnknownTarget(_) | TestWebhookError::Request(_) => {
+            CompatRefusal::bad(error.to_string())
+        }
     }
 }

@@ -5,7 +5,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, to};
 use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::readmodel::queries::{self, DeliveryHour, TargetCount, TargetRow};
-use render_signal_actors::webhook::redeliver::enable_target;
+use render_signal_actors::webhook::target::enable_target;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, to};
 use render_signal_actors::mail::policy::DeliveryMode;
-use render_signal_actors::webhook::trial::{To, Trial, TrialError, Wish};
+use render_signal_actors::webhook::test_webhook::{PreparedTest, TestWebhookError, To, Wish};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -112,7 +112,7 @@ pub(in crate::http) async fn test(
 /// Shows a test, and sends it unless it is only to be shown.
 pub(in crate::http) async fn tried(
     state: &HttpState,
-    trial: Trial,
+    trial: PreparedTest,
     dry_run: bool,
     by: &str,
 ) -> TestWebhookView {
@@ -165,11 +165,11 @@ fn wrong(field: &str, message: impl Into<String>) -> HttpProblem {
         .with_errors(vec![ProblemField { field: field.to_owned(), message }])
 }
 
-fn untried(error: &TrialError) -> HttpProblem {
+fn untried(error: &TestWebhookError) -> HttpProblem {
     match error {
-        TrialError::UnknownTarget(_) => wrong("target", error.to_string()),
-        TrialError::Address(_) | TrialError::Request(_) => wrong("url", error.to_string()),
-        TrialError::TooLarge => wrong("payload", error.to_string()),
-        TrialError::NoTarget => HttpProblem::new(ProblemKind::Conflict, error.to_string()),
+        TestWebhookError::UnknownTarget(_) => wrong("target", error.to_string()),
+        TestWebhookError::Address(_) | TestWebhookError::Request(_) => wrong("url", error.to_string()),
+        TestWebhookError::TooLarge => wrong("payload", error.to_string()),
+        TestWebhookError::NoTarget => HttpProblem::new(ProblemKind::Conflict, error.to_string()),
     }
 }

@@ -28,47 +28,60 @@ fn what_is_being_claimed_when_the_actor_fails_is_not_left_until_the_claim_ends()
 }
 
 #[test]
-fn a_claim_that_nobody_has_asked_for_is_given_back() {
-    play(|scene| async move {
-        scene.set(|policy| policy.sending_enabled = false).await;
+fn what_is_claimed_while_nothing_may_be_sent_is_given_back_and_a_second_claim_waits_for_the_first() {
+    play(|mut scene| async move {
+        // The dispatcher without the loop that claims.
+        scene.crash().await;
+        let dispatcher = dispatch::Dispatcher::new(scene.deps(&scene.policy));
         scene.mails(3, "default").await;
-        let request = ClaimRequest {
-            queue: Queue::Deliver,
-            now: scene.world.now(),
-            lease: seconds(60),
-            limit: 10,
-            partition_default: 10,
-            per_partition: HashMap::new(),
-            bodies: crate::kernel::journal::BodyBudget::default(),
+        let take_over = async |paused: bool| {
+            let mut policy = Policy::clone(&scene.policy.load());
+            policy.sending_enabled = !paused;
+            scene.policy.store(Arc::new(policy));
+            dispatcher.configure(&scene.policy.load());
+            let request = ClaimRequest {
+                queue: Queue::Deliver,
+                now: scene.world.now(),
+                lease: seconds(60),
+                limit: 10,
+                partition_default: 10,
+                per_partition: HashMap::new(),
+                bodies: crate::kernel::journal::BodyBudget::default(),
+            };
+            let claimed = scene.journal.claim(request).await.unwrap();
+            let row = |row: Claimed| ClaimedDelivery {
+                key: row.key,
+                claim: row.claim,
+                claimed_until: scene.world.now() + chrono::TimeDelta::seconds(60),
+                meta: serde_json::from_value(row.meta).unwrap(),
+                body: row.body,
+                held: crate::kernel::load::Held::default(),
+            };
+            let rows: Vec<ClaimedDelivery> = claimed.into_iter().map(row).collect();
+            let count = rows.len();
+            dispatcher.claimed(&scheduling::plan(10), rows, None);
+            dispatcher.target_read("default", TargetState::default());
+            count
         };
-        let claimed = scene.journal.claim(request).await.unwrap();
-        let row = |row: Claimed| Row {
-            key: row.key,
-            claim: row.claim,
-            claimed_until: scene.world.now() + chrono::TimeDelta::seconds(60),
-            meta: serde_json::from_value(row.meta).unwrap(),
-            body: row.body,
-            held: crate::kernel::load::Held::default(),
-        };
-        let rows: Vec<Row> = claimed.into_iter().map(row).collect();
-        let plan = ClaimPlan { limit: 10, default: 10, per_partition: HashMap::new() };
-        let report = Report::Claimed { serial: 4_711, plan, rows: rows.clone(), next_due: None };
-        scene.address().send(report).await.unwrap();
+        assert_eq!(take_over(true).await, 3);
         wait(1).await;
-        let rows_now = scene.journal.outbox(Queue::Deliver, 10).await.unwrap();
-        assert!(rows_now.iter().all(|row| !row.claimed) && rows_now.len() == 3);
-        // Told twice, while they are under way: they go on.
-        scene.receivers.always("default.example", Does::AnswersAfter(200, 5_000));
-        scene.set(|policy| policy.sending_enabled = true).await;
-        wait(1).await;
-        scene.address().send(Report::Unclaimed(rows)).await.unwrap();
+        let rows = scene.journal.outbox(Queue::Deliver, 10).await.unwrap();
+        assert!(rows.iter().all(|row| !row.claimed) && rows.len() == 3);
+        // Claimed a second time, long after the claim, while they are under way: they go on, and
+        // end under the second claim.
+        scene.receivers.always("default.example", Does::AnswersAfter(200, 65_000));
+        assert_eq!(take_over(false).await, 3);
+        wait(61).await;
+        assert_eq!(take_over(false).await, 3);
         wait(10).await;
         assert_eq!((scene.receivers.count(), scene.left().await), (3, 0));
+        assert_eq!(dispatcher.status().in_flight, 0);
+        dispatcher.drained().await;
     });
 }
 
 #[test]
-fn a_row_that_is_claimed_again_before_the_lanes_are_there_is_not_forgotten() {
+fn a_row_that_is_claimed_again_while_the_actor_starts_anew_is_not_forgotten() {
     play(|mut scene| async move {
         let trap = scene.trap().await;
         millis(1_100).await;

@@ -1,8 +1,8 @@
 //! Mails that a receiver never takes, among others that it takes.
 
-use super::super::lanes::{ClaimPlan, Lanes, Moment, Row, Signal, Step, Trial};
-use super::super::state::TargetEvent;
-use super::lanes::row;
+use super::super::events::TargetEvent;
+use super::super::scheduler::{AttemptKind, Instruction, Scheduler, Signal, WaitingDelivery};
+use super::scheduling::{conditions, plan, row};
 use super::*;
 
 fn millis(n: u64) -> Duration {
@@ -201,47 +201,46 @@ fn a_dead_letter_that_is_sent_again_stands_with_the_new_ones() {
     });
 }
 
-fn tried(n: usize, now: DateTime<Utc>) -> Row {
+fn tried(n: usize, now: DateTime<Utc>) -> ClaimedDelivery {
     let mut row = row(n, now);
     (row.meta.attempts, row.meta.first_attempt_at) = (3, Some(now - chrono::TimeDelta::minutes(1)));
     row
 }
 
 /// The mails that are begun, those that have failed before apart.
-fn begun(steps: &[Step]) -> (usize, usize) {
-    let trials = steps.iter().filter_map(|step| match step {
-        Step::Start { trial, .. } => Some(*trial),
+fn begun(decided: &[(WaitingDelivery, Instruction)]) -> (usize, usize) {
+    let kinds = decided.iter().filter_map(|(_, instruction)| match instruction {
+        Instruction::Attempt(kind) => Some(*kind),
         _ => None,
     });
-    let (fresh, tried): (Vec<_>, Vec<_>) = trials.partition(|trial| trial.failing_since.is_none());
+    let (fresh, tried): (Vec<_>, Vec<_>) = kinds.partition(|kind| kind.failing_since.is_none());
     (fresh.len(), tried.len())
 }
 
 #[test]
 fn the_slots_are_shared_between_new_ones_and_repetitions() {
     let now = chrono::Utc.with_ymd_and_hms(2026, 3, 2, 12, 0, 0).unwrap();
-    let moment =
-        Moment { now, paused: false, open: true, rate_limit: 0, needs: chrono::TimeDelta::seconds(1) };
-    let plan = ClaimPlan { limit: 64, default: 64, per_partition: HashMap::new() };
+    let moment = conditions(now);
     for (fresh, repeated, wanted) in
         [(20, 20, (4, 4)), (20, 0, (8, 0)), (0, 20, (0, 4)), (2, 20, (2, 4)), (20, 1, (7, 1))]
     {
-        let mut lanes = Lanes::new(Limits::default(), HashMap::new());
+        let mut scheduler = Scheduler::new(DeliveryLimits::default());
         let rows = (0..repeated).map(|n| tried(n, now)).chain((100..100 + fresh).map(|n| row(n, now)));
-        lanes.claimed(&plan, rows.collect());
-        lanes.errands();
-        lanes.target_read("default", super::super::breaker::TargetState::default());
-        let steps = lanes.pump(&moment);
-        assert_eq!(begun(&steps), wanted, "{fresh} new, {repeated} repeated");
+        let rows: Vec<_> = rows.collect();
+        scheduler.claimed(&plan(64), &rows);
+        scheduler.targets_to_sync();
+        scheduler.target_read("default", TargetState::default());
+        let decided = scheduler.advance(&moment);
+        assert_eq!(begun(&decided), wanted, "{fresh} new, {repeated} repeated");
         // All slots are free again afterwards.
-        for step in steps {
-            let Step::Start { trial, .. } = step else { continue };
-            lanes.answered("default", trial, Signal::Failed, millis(5), now);
+        for (_, instruction) in decided {
+            let Instruction::Attempt(kind) = instruction else { continue };
+            scheduler.ended("default", kind, Signal::Failed, millis(5), now);
         }
-        assert_eq!(lanes.posting(), 0);
+        assert_eq!(scheduler.posting(), 0);
         let (fresh, repeated) = (fresh - wanted.0, repeated - wanted.1);
-        let again = lanes.pump(&moment);
-        if lanes.errands().is_empty() {
+        let again = scheduler.advance(&moment);
+        if scheduler.targets_to_sync().is_empty() {
             assert_eq!(begun(&again), (fresh.min(8 - repeated.min(4)), repeated.min(4)));
         }
     }
@@ -251,21 +250,21 @@ fn the_slots_are_shared_between_new_ones_and_repetitions() {
 fn what_has_failed_while_others_passed_says_nothing_about_the_target() {
     let now = chrono::Utc.with_ymd_and_hms(2026, 3, 2, 12, 0, 0).unwrap();
     let later = now + chrono::TimeDelta::seconds(1);
-    let failing = |since| Trial { probe: false, failing_since: Some(since) };
-    let commands = |trials: &[(Trial, Signal)]| {
-        let mut lanes = Lanes::new(Limits::default(), HashMap::new());
-        lanes.push(row(1, now));
-        lanes.errands();
-        lanes.target_read("default", super::super::breaker::TargetState::default());
-        for (trial, signal) in trials {
-            lanes.answered("default", *trial, signal.clone(), millis(5), now);
+    let failing = |since| AttemptKind { probe: false, failing_since: Some(since) };
+    let commands = |attempts: &[(AttemptKind, Signal)]| {
+        let mut scheduler = Scheduler::new(DeliveryLimits::default());
+        scheduler.push(&row(1, now));
+        scheduler.targets_to_sync();
+        scheduler.target_read("default", TargetState::default());
+        for (kind, signal) in attempts {
+            scheduler.ended("default", *kind, signal.clone(), millis(5), now);
         }
-        lanes.errands().into_iter().filter_map(|(_, command)| command).collect::<Vec<_>>()
+        scheduler.targets_to_sync().into_iter().filter_map(|(_, command)| command).collect::<Vec<_>>()
     };
-    let five = |trial| vec![(trial, Signal::Failed); 5];
-    let passed = (Trial::default(), Signal::Delivered);
+    let five = |kind| vec![(kind, Signal::Failed); 5];
+    let passed = (AttemptKind::default(), Signal::Delivered);
     let opened = |fresh| vec![TargetCommand::Failed { failures: 5, fresh }];
-    assert_eq!(commands(&five(Trial::default())), opened(true));
+    assert_eq!(commands(&five(AttemptKind::default())), opened(true));
     assert_eq!(commands(&five(failing(now))), opened(false), "nothing else has passed");
     let mut since_before = vec![passed.clone()];
     since_before.extend(five(failing(now)));

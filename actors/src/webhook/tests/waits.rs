@@ -1,6 +1,6 @@
 //! Deliveries that wait, and a configuration that changes meanwhile.
 
-use super::state::DeliveryEvent;
+use super::events::DeliveryEvent;
 use super::*;
 use crate::mail::policy::Window;
 use crate::mail::windows;

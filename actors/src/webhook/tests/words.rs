@@ -2,17 +2,17 @@
 
 use super::*;
 use crate::readmodel::queries::{self, Selection};
-use crate::webhook::again::{AgainError, deliver_again, targets_of};
 use crate::webhook::bulk::{self, Action};
 use crate::webhook::cancel::{CancelError, cancel};
+use crate::webhook::resend::{ResendError, resend, targets_of};
 
 impl Scene {
     async fn cancel(&self, email_id: &str, target: &str) -> Result<(), CancelError> {
         cancel(&*self.journal, &self.world, email_id, target, "cli").await
     }
 
-    async fn again(&self, email_id: &str, target: &str) -> Result<(), AgainError> {
-        deliver_again(&*self.journal, &self.world, email_id, target, "cli").await
+    async fn again(&self, email_id: &str, target: &str) -> Result<(), ResendError> {
+        resend(&*self.journal, &self.world, email_id, target, "cli").await
     }
 
     async fn state(&self, email_id: &str, target: &str) -> String {
@@ -127,14 +127,14 @@ fn what_was_delivered_goes_once_more_with_the_same_bytes() {
     play(|scene| async move {
         scene.mail("m1", &["default", "rule-1"], None).await;
         assert!(
-            matches!(scene.again("m1", "default").await, Err(AgainError::Unknown { .. })),
+            matches!(scene.again("m1", "default").await, Err(ResendError::Unknown { .. })),
             "not tried yet"
         );
         wait(2).await;
         let before = scene.events(mail_stream("m1")).await;
         assert_eq!(targets_of(&*scene.journal, "m1").await.unwrap(), ["default", "rule-1"]);
         scene.again("m1", "default").await.unwrap();
-        assert!(matches!(scene.again("m1", "default").await, Err(AgainError::Open { .. })));
+        assert!(matches!(scene.again("m1", "default").await, Err(ResendError::Open { .. })));
         wait(2).await;
         {
             let posts = scene.receivers.posts.lock().unwrap();
@@ -153,15 +153,15 @@ fn what_was_delivered_goes_once_more_with_the_same_bytes() {
         scene.receivers.script("default.example", [Does::Answers(500)]);
         scene.again("m1", "default").await.unwrap();
         wait(2).await;
-        assert!(matches!(scene.again("m1", "default").await, Err(AgainError::Dead { .. })));
+        assert!(matches!(scene.again("m1", "default").await, Err(ResendError::Dead { .. })));
         scene.cancel("m1", "default").await.unwrap();
         let story = scene.journal.views().read(|db| queries::mail_story(db, "m1")).await.unwrap().unwrap();
         assert_eq!((story.mail.delivered, story.mail.dead_lettered, story.mail.cancelled), (2, 0, 0));
         assert_eq!(scene.events(mail_stream("m1")).await, before);
 
         scene.journal.purge(scene.world.now() + chrono::TimeDelta::days(8)).await.unwrap();
-        assert!(matches!(scene.again("m1", "rule-1").await, Err(AgainError::ContentGone { .. })));
-        assert!(matches!(scene.again("m9", "rule-1").await, Err(AgainError::Unknown { .. })));
+        assert!(matches!(scene.again("m1", "rule-1").await, Err(ResendError::ContentGone { .. })));
+        assert!(matches!(scene.again("m9", "rule-1").await, Err(ResendError::Unknown { .. })));
     });
 }
 

@@ -5,9 +5,9 @@ use actix_web::web::Path;
 use render_signal_actors::dedup::release;
 use render_signal_actors::ignore;
 use render_signal_actors::readmodel::queries::{self, DeliveryRow};
-use render_signal_actors::webhook::again;
 use render_signal_actors::webhook::cancel;
-use render_signal_actors::webhook::redeliver::Undelivered;
+use render_signal_actors::webhook::dead_letters::Undelivered;
+use render_signal_actors::webhook::resend;
 
 use super::words::Words;
 use crate::http::pages::form::FormData;
@@ -135,7 +135,7 @@ async fn resend_one(visit: &PageVisit, row: &DeliveryRow) -> Result<Result<(), S
         let retried = undelivered.retry(journal, world, id, target, &by).await;
         return Ok(retried.map_err(|error| error.told(visit.lang)));
     }
-    let again = again::deliver_again(journal, world, id, target, &by).await;
+    let again = resend::resend(journal, world, id, target, &by).await;
     Ok(again.map_err(|error| error.told(visit.lang)))
 }
 

@@ -7,7 +7,7 @@ use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::policy::DeliveryMode;
 use render_signal_actors::mail::work::delivery_body_key;
 use render_signal_actors::story::{DeliveryStory, Story};
-use render_signal_actors::webhook::state::{DeliveryEvent, delivery_stream};
+use render_signal_actors::webhook::events::{DeliveryEvent, delivery_stream};
 
 use super::actions::{MailAction, confirm};
 use super::timeline;

@@ -5,7 +5,7 @@ use render_signal_actors::dedup::release;
 use render_signal_actors::ignore;
 use render_signal_actors::readmodel::queries::Fate;
 use render_signal_actors::search::{ListedMail, MailQuery};
-use render_signal_actors::webhook::redeliver::Undelivered;
+use render_signal_actors::webhook::dead_letters::Undelivered;
 
 use super::list_query::{CANCELLED, MailListQuery, SENDING};
 use crate::http::HttpState;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use render_signal_actors::readmodel::queries::Selection;
 use render_signal_actors::webhook::bulk::{self, Action};
-use render_signal_actors::webhook::redeliver::enable_target;
+use render_signal_actors::webhook::target::enable_target;
 
 use super::words::Words;
 use crate::http::pages::form::FormData;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use render_signal_actors::mail::rules::mask_url;
-use render_signal_actors::webhook::trial::{To, TrialError, Wish};
+use render_signal_actors::webhook::test_webhook::{TestWebhookError, To, Wish};
 
 use super::words::Words;
 use super::{SystemResults, page};
@@ -116,14 +116,14 @@ async fn answer(visit: &PageVisit, values: &TestWebhookForm, dry: bool) -> Resul
     page(visit, status, SystemResults { trial: Some(view), ..SystemResults::default() }).await
 }
 
-fn view(visit: &PageVisit, values: &TestWebhookForm, error: Option<&TrialError>) -> TrialView {
+fn view(visit: &PageVisit, values: &TestWebhookForm, error: Option<&TestWebhookError>) -> TrialView {
     let w = Words::of(visit.lang);
     let (place, why) = match error {
         None => ("", ""),
-        Some(TrialError::UnknownTarget(_)) => ("to", w.trial_unknown),
-        Some(TrialError::NoTarget) => ("to", w.trial_none),
-        Some(TrialError::Address(_) | TrialError::Request(_)) => ("url", w.trial_address),
-        Some(TrialError::TooLarge) => ("subject", w.trial_large),
+        Some(TestWebhookError::UnknownTarget(_)) => ("to", w.trial_unknown),
+        Some(TestWebhookError::NoTarget) => ("to", w.trial_none),
+        Some(TestWebhookError::Address(_) | TestWebhookError::Request(_)) => ("url", w.trial_address),
+        Some(TestWebhookError::TooLarge) => ("subject", w.trial_large),
     };
     let wrong = |name: &str| if name == place { why } else { "" };
     let fields = vec![

@@ -5,10 +5,10 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use chrono::{DateTime, Utc};
 use render_signal_actors::readmodel::queries::Selection;
-use render_signal_actors::webhook::again::{self, AgainError};
-use render_signal_actors::webhook::bulk::{self, Action, BulkError, Done, Refused};
+use render_signal_actors::webhook::bulk::{self, Action, BulkError, BulkOutcome, BulkRefusal};
 use render_signal_actors::webhook::cancel::{self, CancelError};
-use render_signal_actors::webhook::redeliver::{RetryError, Undelivered};
+use render_signal_actors::webhook::dead_letters::{RetryError, Undelivered};
+use render_signal_actors::webhook::resend::{self, ResendError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -121,15 +121,15 @@ fn refused_cancel(error: CancelError) -> HttpProblem {
 }
 
 /// Why something is not sent once more.
-pub(in crate::http::v1) fn refused_again(error: AgainError) -> HttpProblem {
+pub(in crate::http::v1) fn refused_again(error: ResendError) -> HttpProblem {
     let kind = match &error {
-        AgainError::Unknown { .. } => ProblemKind::NotFound,
-        AgainError::Open { .. } | AgainError::Dead { .. } => ProblemKind::Conflict,
-        AgainError::Append(render_signal_actors::kernel::journal::AppendError::Conflict { .. }) => {
+        ResendError::Unknown { .. } => ProblemKind::NotFound,
+        ResendError::Open { .. } | ResendError::Dead { .. } => ProblemKind::Conflict,
+        ResendError::Append(render_signal_actors::kernel::journal::AppendError::Conflict { .. }) => {
             ProblemKind::Conflict
         }
-        AgainError::ContentGone { .. } => ProblemKind::Gone,
-        AgainError::Unreadable(..) | AgainError::Read(_) | AgainError::Append(_) => {
+        ResendError::ContentGone { .. } => ProblemKind::Gone,
+        ResendError::Unreadable(..) | ResendError::Read(_) | ResendError::Append(_) => {
             return unavailable(error);
         }
     };
@@ -190,7 +190,7 @@ pub(in crate::http) async fn again(
 ) -> Result<HttpResponse, HttpProblem> {
     let (mail, target) = path.into_inner();
     let journal = state.journal.as_ref();
-    let queued = again::deliver_again(journal, &state.world, &mail, &target, &caller.by()).await;
+    let queued = resend::resend(journal, &state.world, &mail, &target, &caller.by()).await;
     queued.map_err(refused_again)?;
     Ok(done(&mail, &target, "requeued"))
 }
@@ -227,14 +227,14 @@ async fn many(
 ) -> Result<HttpResponse, HttpProblem> {
     let dry_run = body.dry_run;
     let (journal, selection) = (state.journal.as_ref(), body.selection());
-    let came_to: Result<Done, BulkError> = if dry_run {
+    let came_to: Result<BulkOutcome, BulkError> = if dry_run {
         let matches = bulk::count(journal, action, &selection).await;
-        matches.map(|matches| Done { matches, done: 0, refused: Vec::new() })
+        matches.map(|matches| BulkOutcome { matches, done: 0, refused: Vec::new() })
     } else {
         bulk::act(journal, &state.world, action, &selection, &caller.by()).await
     };
     let came_to = came_to.map_err(unavailable)?;
-    let refused = |one: Refused| BulkRefused { id: one.id, why: one.why };
+    let refused = |one: BulkRefusal| BulkRefused { id: one.id, why: one.why };
     Ok(HttpResponse::Ok().json(BulkDone {
         dry_run,
         count: came_to.matches.count,

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use render_signal_actors::dedup::release::{self, ReleaseError};
 use render_signal_actors::ignore::{self, IgnoreError};
-use render_signal_actors::webhook::again;
+use render_signal_actors::webhook::resend;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -118,13 +118,13 @@ pub(in crate::http) async fn again(
     JsonOrNothing(body): JsonOrNothing<AgainBody>,
 ) -> Result<HttpResponse, HttpProblem> {
     let (journal, by) = (state.journal.as_ref(), caller.by());
-    let routed_to = again::targets_of(journal, &id).await.map_err(refused_again)?;
+    let routed_to = resend::targets_of(journal, &id).await.map_err(refused_again)?;
     if routed_to.is_empty() {
         return Err(unknown(&id));
     }
     let mut items = Vec::new();
     for target in body.targets.unwrap_or(routed_to) {
-        let why = match again::deliver_again(journal, &state.world, &id, &target, &by).await {
+        let why = match resend::resend(journal, &state.world, &id, &target, &by).await {
             Ok(()) => None,
             Err(error) => {
                 let problem = refused_again(error);

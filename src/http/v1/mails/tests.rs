@@ -17,7 +17,7 @@ use render_signal_actors::mail::life::{
 use render_signal_actors::mail::policy::{DeliveryMode, Priority};
 use render_signal_actors::mail::work::{self, DeliverMeta, InWindow};
 use render_signal_actors::messages::PollerStatus;
-use render_signal_actors::webhook::state::{
+use render_signal_actors::webhook::events::{
     Attempted, DeadLettered, DeliveryEvent, Succeeded, TargetDisabled, TargetEvent, delivery_stream,
     target_stream,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::state::DeadLettered;
+use super::super::events::DeadLettered;
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, DeliverMeta, NOTIFY_TARGET};
@@ -31,7 +31,7 @@ impl Notify {
 
 /// What is posted.
 #[derive(Debug, Serialize)]
-struct Said<'a> {
+struct NoticePayload<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     timestamp: DateTime<Utc>,
@@ -74,7 +74,7 @@ pub fn notice(id: &str, dead: &DeadLettered, notify: &Notify, now: DateTime<Utc>
         meta: work::to_value(&meta),
         body_key: Some(body_key.clone()),
     };
-    let said = Said { kind: "delivery.dead_lettered", timestamp: now, data: dead };
+    let said = NoticePayload { kind: "delivery.dead_lettered", timestamp: now, data: dead };
     // Texts and numbers always have a JSON form.
     let bytes = serde_json::to_vec(&said).unwrap_or_default();
     let keep_until = now + TimeDelta::from_std(notify.retention).unwrap_or_default();

@@ -6,8 +6,8 @@ use crate::kernel::event::{DomainEvent as _, EventError, new_events};
 use crate::kernel::execute::{Decision, Unwritten, execute};
 use crate::kernel::journal::{AppendError, Commit, Journal, JournalError, StreamWrite};
 
+use super::super::events::target_stream;
 use super::breaker::{TargetCommand, TargetCx, TargetState};
-use super::state::target_stream;
 
 /// Why a target could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -70,4 +70,21 @@ pub async fn carry_out(
         tracing::warn!(target, event = event.kind(), "a target's health has changed");
     }
     Ok(state)
+}
+
+/// Lets a target that answered 410, or whose breaker is open, take deliveries again. A
+/// running server notices within two seconds. Returns whether it was needed.
+///
+/// # Errors
+/// See [`TargetError`].
+pub async fn enable_target(
+    journal: &dyn Journal,
+    world: &World,
+    target: &str,
+    by: &str,
+) -> Result<bool, TargetError> {
+    let before = carry_out(journal, world, target, None).await?;
+    let command = TargetCommand::Enable { by: by.to_owned() };
+    carry_out(journal, world, target, Some(&command)).await?;
+    Ok(before != TargetState::default())
 }

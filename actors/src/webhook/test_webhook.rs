@@ -12,10 +12,11 @@ use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::answer;
+use super::deliver::headers;
+use super::outcome::{Class, classify};
 use super::port::{Outgoing, Receiver};
-use super::retry::{self, Class};
 use super::sign::SigningKeys;
-use super::{answer, request};
 use crate::config::urls::check_target;
 use crate::kernel::clock::World;
 use crate::mail::policy::{DeliveryMode, PolicyCell};
@@ -70,7 +71,7 @@ pub struct Wish {
 
 /// Why there is no test to send. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TrialError {
+pub enum TestWebhookError {
     /// No target has this id.
     #[error("there is no target {0:?}")]
     UnknownTarget(String),
@@ -90,13 +91,13 @@ pub enum TrialError {
 
 /// A test, to the last byte.
 #[derive(Debug, Clone)]
-pub struct Trial {
+pub struct PreparedTest {
     outgoing: Outgoing,
     /// What the body is called.
     pub mode: DeliveryMode,
 }
 
-impl Trial {
+impl PreparedTest {
     /// Where it goes. A capability.
     #[must_use]
     pub fn url(&self) -> &Url {
@@ -135,7 +136,7 @@ impl Trial {
 
 /// What came of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tried {
+pub struct TestOutcome {
     /// It counts as taken.
     pub delivered: bool,
     /// HTTP status, if there was an answer.
@@ -173,24 +174,24 @@ impl Tester {
     /// Makes a test.
     ///
     /// # Errors
-    /// See [`TrialError`].
-    pub fn prepare(&self, wish: &Wish) -> Result<Trial, TrialError> {
+    /// See [`TestWebhookError`].
+    pub fn prepare(&self, wish: &Wish) -> Result<PreparedTest, TestWebhookError> {
         let policy = self.policy.load();
         let url = match &wish.to {
-            To::Default if policy.default_target.url.is_empty() => return Err(TrialError::NoTarget),
+            To::Default if policy.default_target.url.is_empty() => return Err(TestWebhookError::NoTarget),
             To::Default => &policy.default_target.url,
             To::Target(id) => {
-                &target_of(&policy, id).ok_or_else(|| TrialError::UnknownTarget(id.clone()))?.url
+                &target_of(&policy, id).ok_or_else(|| TestWebhookError::UnknownTarget(id.clone()))?.url
             }
             To::Url(url) => {
-                check_target(url, &self.allow).map_err(TrialError::Address)?;
+                check_target(url, &self.allow).map_err(TestWebhookError::Address)?;
                 url
             }
         };
-        let url = Url::parse(url).map_err(|error| TrialError::Address(error.to_string()))?;
+        let url = Url::parse(url).map_err(|error| TestWebhookError::Address(error.to_string()))?;
         let body = Bytes::from(payload(wish).to_string());
         if body.len() > LARGEST {
-            return Err(TrialError::TooLarge);
+            return Err(TestWebhookError::TooLarge);
         }
         let mode = wish.mode.unwrap_or(policy.delivery_mode);
         // Of its own each time: whoever drops what he knows would drop the second test.
@@ -199,7 +200,7 @@ impl Tester {
             let timestamp = self.world.clock.stamp().timestamp();
             (timestamp, keys.signature(&id, timestamp, &body))
         });
-        let mut headers = request::headers(id, mode, signature).map_err(TrialError::Request)?;
+        let mut headers = headers(id, mode, signature).map_err(TestWebhookError::Request)?;
         headers.insert(TEST, HeaderValue::from_static("1"));
         let outgoing = Outgoing {
             url,
@@ -208,21 +209,21 @@ impl Tester {
             timeout: policy.webhook_timeout,
             verify_certificate: policy.ssl_verify,
         };
-        Ok(Trial { outgoing, mode })
+        Ok(PreparedTest { outgoing, mode })
     }
 
     /// Sends it, once.
-    pub async fn send(&self, trial: Trial) -> Tried {
+    pub async fn send(&self, trial: PreparedTest) -> TestOutcome {
         let url = trial.outgoing.url.clone();
         let started = Instant::now();
         let result = self.receiver.post(trial.outgoing).await;
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let error = match retry::classify(&result, &url, self.world.now()) {
+        let error = match classify(&result, &url, self.world.now()) {
             Class::Delivered => None,
             Class::Gone => Some("HTTP 410: the receiver says that it is gone".to_owned()),
             Class::Retry { why, .. } | Class::Unsendable { why } => Some(why),
         };
-        Tried {
+        TestOutcome {
             delivered: error.is_none(),
             status: result.as_ref().ok().map(|answer| answer.status),
             said: result.as_ref().ok().and_then(|answer| answer::kept(&answer.body, url.as_str())),
@@ -281,7 +282,7 @@ mod tests {
         (tester, fake)
     }
 
-    fn header(trial: &Trial, name: &str) -> String {
+    fn header(trial: &PreparedTest, name: &str) -> String {
         let headers = trial.headers();
         headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
     }
@@ -347,18 +348,18 @@ mod tests {
         let (tester, _) = tester("https://hook.example/secret");
         let to = |to: To| tester.prepare(&Wish { to, ..Wish::default() }).map(|trial| trial.masked_url());
         assert_eq!(to(To::Target("default".to_owned())), Ok("https://hook.example/***".to_owned()));
-        assert_eq!(to(To::Target("x".to_owned())), Err(TrialError::UnknownTarget("x".to_owned())));
+        assert_eq!(to(To::Target("x".to_owned())), Err(TestWebhookError::UnknownTarget("x".to_owned())));
         assert_eq!(
             to(To::Url("https://other.example/a".to_owned())),
             Ok("https://other.example/***".to_owned())
         );
         for refused in ["http://other.example/a", "https://127.0.0.1/a", "https://localhost/", "text", ""] {
             let answer = to(To::Url(refused.to_owned()));
-            assert!(matches!(answer, Err(TrialError::Address(_))), "{refused}: {answer:?}");
+            assert!(matches!(answer, Err(TestWebhookError::Address(_))), "{refused}: {answer:?}");
         }
         let (none, _) = self::tester("");
-        assert_eq!(none.prepare(&Wish::default()).map(|_| ()), Err(TrialError::NoTarget));
+        assert_eq!(none.prepare(&Wish::default()).map(|_| ()), Err(TestWebhookError::NoTarget));
         let large = Wish { links: vec![json!("x".repeat(LARGEST))], ..Wish::default() };
-        assert_eq!(tester.prepare(&large).map(|_| ()), Err(TrialError::TooLarge));
+        assert_eq!(tester.prepare(&large).map(|_| ()), Err(TestWebhookError::TooLarge));
     }
 }

@@ -1,4 +1,4 @@
-//! The pure state of deliveries and targets.
+//! The events of deliveries, of their hourly limit and of targets: payloads, kinds, streams.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -135,7 +135,7 @@ domain_events! {
 
 /// Payload of `delivery.counted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
+pub struct DeliveryCounted {
     /// The mail.
     pub email_id: String,
     /// Id of the target.
@@ -147,7 +147,7 @@ pub struct Counted {
 domain_events! {
     /// What happens to the hourly limit of a target.
     pub enum RateEvent {
-        Counted(Counted) = "delivery.counted", schema 1, in "rate", "The delivery took a place of its target's hourly limit.", {
+        Counted(DeliveryCounted) = "delivery.counted", schema 1, in "rate", "The delivery took a place of its target's hourly limit.", {
             email_id: "the mail", target: "id of the target", at: "from when on it counts, for an hour" };
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::kernel::digest::sha256;
 use crate::mail::policy::Policy;
-use crate::mail::work;
+use crate::mail::work::{self, DeliverMeta};
 
 /// SHA-256 of an address in hex: lets events tell addresses apart without holding one.
 #[must_use]
@@ -17,6 +17,12 @@ pub fn configured<'p>(policy: &'p Policy, target: &str) -> Option<&'p str> {
         return policy.prefs.notify();
     }
     work::target_of(policy, target).map(|target| target.url.as_str()).filter(|url| !url.is_empty())
+}
+
+/// The address a delivery goes to now: the configured one, or the one it was routed to.
+#[must_use]
+pub fn of_delivery<'a>(policy: &'a Policy, meta: &'a DeliverMeta) -> &'a str {
+    configured(policy, &meta.target).unwrap_or(&meta.url)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Once more: what an operator can do about a delivery that has ended well, or was cancelled. The
 //! same `webhook-id` and the same bytes go to the same target, as long as they are kept.
 
-use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryState, Unsuited};
-use super::state::{DeliveryEvent, delivery_stream};
+use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryLifecycle, Unsuited};
+use super::events::{DeliveryEvent, delivery_stream};
 use crate::kernel::aggregate::{self, Aggregate as _};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded, new_events};
@@ -15,7 +15,7 @@ use crate::mail::work::{self, DeliverMeta, InWindow};
 
 /// Why a delivery is not made once more.
 #[derive(Debug, thiserror::Error)]
-pub enum AgainError {
+pub enum ResendError {
     /// There is no such delivery.
     #[error("no webhook of mail {email_id} to target {target:?} is known")]
     Unknown {
@@ -68,9 +68,9 @@ pub enum AgainError {
 ///
 /// # Errors
 /// When its stream cannot be read.
-pub async fn targets_of(journal: &dyn Journal, email_id: &str) -> Result<Vec<String>, AgainError> {
+pub async fn targets_of(journal: &dyn Journal, email_id: &str) -> Result<Vec<String>, ResendError> {
     let events = journal.read_stream(&mail_stream(email_id), 0).await?;
-    let unreadable = |error| AgainError::Unreadable(email_id.to_owned(), error);
+    let unreadable = |error| ResendError::Unreadable(email_id.to_owned(), error);
     let life = aggregate::rehydrate::<MailLife>(&events).map_err(unreadable)?.state;
     let routed = life.stage == Stage::Routed;
     Ok(if routed { life.deliveries.into_iter().map(|(target, _)| target).collect() } else { Vec::new() })
@@ -80,34 +80,34 @@ pub async fn targets_of(journal: &dyn Journal, email_id: &str) -> Result<Vec<Str
 /// it stays: it was delivered, or cancelled, then.
 ///
 /// # Errors
-/// See [`AgainError`]; then nothing has changed.
-pub async fn deliver_again(
+/// See [`ResendError`]; then nothing has changed.
+pub async fn resend(
     journal: &dyn Journal,
     world: &World,
     email_id: &str,
     target: &str,
     by: &str,
-) -> Result<(), AgainError> {
+) -> Result<(), ResendError> {
     let named = || (email_id.to_owned(), target.to_owned());
-    let unreadable = |error| AgainError::Unreadable(email_id.to_owned(), error);
+    let unreadable = |error| ResendError::Unreadable(email_id.to_owned(), error);
     let stream = delivery_stream(email_id, target);
     let history = journal.read_stream(&stream, 0).await?;
-    let loaded = aggregate::rehydrate::<DeliveryState>(&history).map_err(unreadable)?;
+    let loaded = aggregate::rehydrate::<DeliveryLifecycle>(&history).map_err(unreadable)?;
     let (mail, target_id) = named();
     let cx = DeliveryCx { email_id: mail, target: target_id, again: true };
     let command = DeliveryCommand::Requeue { by: by.to_owned(), over: true };
     let events = loaded.state.decide(&command, &cx).map_err(|Unsuited(state)| {
         let (email_id, target) = named();
         match state {
-            DeliveryState::Dead => AgainError::Dead { email_id, target },
-            _ if history.is_empty() => AgainError::Unknown { email_id, target },
-            _ => AgainError::Open { email_id, target },
+            DeliveryLifecycle::Dead => ResendError::Dead { email_id, target },
+            _ if history.is_empty() => ResendError::Unknown { email_id, target },
+            _ => ResendError::Open { email_id, target },
         }
     })?;
     let body_key = work::delivery_body_key(email_id, target);
     if journal.body(&body_key).await?.is_none_or(|bytes| bytes.is_empty()) {
         let (email_id, target) = named();
-        return Err(AgainError::ContentGone { email_id, target });
+        return Err(ResendError::ContentGone { email_id, target });
     }
     let new = new_events(&events, world.ids.as_ref()).map_err(unreadable)?;
     let meta = DeliverMeta {

@@ -8,14 +8,14 @@
 //! ```
 //!
 //! It judges the target, not a delivery: one that has failed while others passed counts for
-//! nothing ([`super::lane`]), the probe is a delivery that was not tried yet where there is one,
+//! nothing ([`super::super::scheduler`]), the probe is a delivery that was not tried yet where there is one,
 //! and the wait grows only when such a one fails.
 
 use std::convert::Infallible;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::state::{BreakerClosed, BreakerOpened, TargetDisabled, TargetEnabled, TargetEvent};
+use super::super::events::{BreakerClosed, BreakerOpened, TargetDisabled, TargetEnabled, TargetEvent};
 use crate::kernel::aggregate::{Aggregate, Evolve};
 use crate::kernel::backoff::Backoff;
 
@@ -30,12 +30,12 @@ pub struct TargetState {
     /// Hash of the address that answered 410.
     pub disabled: Option<String>,
     /// The open breaker.
-    pub open: Option<Open>,
+    pub open: Option<OpenBreaker>,
 }
 
 /// An open breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Open {
+pub struct OpenBreaker {
     /// When a probe is allowed.
     pub until: DateTime<Utc>,
     /// How often it has opened without closing in between, as far as deliveries are to blame
@@ -45,7 +45,7 @@ pub struct Open {
 
 /// Whether deliveries may go to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
+pub enum BreakerState {
     /// As many as there are slots.
     Closed,
     /// One, to see.
@@ -56,7 +56,7 @@ pub enum Gate {
     Disabled,
 }
 
-impl Gate {
+impl BreakerState {
     /// The name as shown, see [`crate::messages::TargetStatus::breaker`].
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -72,14 +72,14 @@ impl Gate {
 impl TargetState {
     /// Whether deliveries may go at `now`.
     #[must_use]
-    pub fn gate(&self, now: DateTime<Utc>) -> Gate {
+    pub fn breaker(&self, now: DateTime<Utc>) -> BreakerState {
         if self.disabled.is_some() {
-            return Gate::Disabled;
+            return BreakerState::Disabled;
         }
         match self.open {
-            None => Gate::Closed,
-            Some(open) if now >= open.until => Gate::HalfOpen,
-            Some(open) => Gate::Open(open.until),
+            None => BreakerState::Closed,
+            Some(open) if now >= open.until => BreakerState::HalfOpen,
+            Some(open) => BreakerState::Open(open.until),
         }
     }
 }
@@ -134,7 +134,7 @@ impl Evolve for TargetState {
             TargetEvent::BreakerOpened(opened) => {
                 let one_more = self.open.map_or(0, |open| open.times).saturating_add(1);
                 let times = opened.times.unwrap_or(one_more);
-                self.open = Some(Open { until: opened.until, times });
+                self.open = Some(OpenBreaker { until: opened.until, times });
             }
             TargetEvent::BreakerClosed(_) => self.open = None,
         }
@@ -220,14 +220,14 @@ mod tests {
         for (fresh, wait) in [(false, 30), (false, 30), (true, 60), (false, 60), (true, 120), (false, 120)] {
             apply(&mut state, TargetCommand::Failed { failures: 5, fresh }, now);
             now += Duration::seconds(wait);
-            assert_eq!(state.gate(now - Duration::seconds(1)), Gate::Open(now));
-            assert_eq!(state.gate(now), Gate::HalfOpen);
+            assert_eq!(state.breaker(now - Duration::seconds(1)), BreakerState::Open(now));
+            assert_eq!(state.breaker(now), BreakerState::HalfOpen);
         }
         // As an earlier version has recorded it.
         let until = now + Duration::seconds(1);
         let old = BreakerOpened { target: "default".to_owned(), failures: 5, until, times: None };
         state.evolve(&TargetEvent::BreakerOpened(old));
-        assert_eq!(state.open, Some(Open { until, times: 4 }));
+        assert_eq!(state.open, Some(OpenBreaker { until, times: 4 }));
     }
 
     #[test]
@@ -236,17 +236,17 @@ mod tests {
         let mut now = at(0);
         for wait in [30, 60, 120, 240, 300, 300] {
             assert_eq!(apply(&mut state, failed(5), now), ["target.breaker_opened"]);
-            assert_eq!(state.gate(now), Gate::Open(now + Duration::seconds(wait)));
+            assert_eq!(state.breaker(now), BreakerState::Open(now + Duration::seconds(wait)));
             // A straggler changes nothing.
             assert!(apply(&mut state, failed(9), now).is_empty());
             now += Duration::seconds(wait);
-            assert_eq!(state.gate(now), Gate::HalfOpen);
+            assert_eq!(state.breaker(now), BreakerState::HalfOpen);
         }
         assert_eq!(apply(&mut state, TargetCommand::Reached, now), ["target.breaker_closed"]);
-        assert_eq!(state.gate(now), Gate::Closed);
+        assert_eq!(state.breaker(now), BreakerState::Closed);
         assert!(apply(&mut state, TargetCommand::Reached, now).is_empty());
         apply(&mut state, failed(5), now);
-        assert_eq!(state.gate(now), Gate::Open(now + Duration::seconds(30)));
+        assert_eq!(state.breaker(now), BreakerState::Open(now + Duration::seconds(30)));
     }
 
     #[test]
@@ -256,11 +256,11 @@ mod tests {
         let mut state = TargetState::default();
         assert!(apply(&mut state, address("a"), at(0)).is_empty());
         assert_eq!(apply(&mut state, gone(), at(0)), ["target.disabled"]);
-        assert_eq!(state.gate(at(9_999_999)), Gate::Disabled);
+        assert_eq!(state.breaker(at(9_999_999)), BreakerState::Disabled);
         assert!(apply(&mut state, gone(), at(1)).is_empty());
         assert!(apply(&mut state, address("a"), at(2)).is_empty());
         assert_eq!(apply(&mut state, address("b"), at(3)), ["target.enabled"]);
-        assert_eq!(state.gate(at(3)), Gate::Closed);
+        assert_eq!(state.breaker(at(3)), BreakerState::Closed);
         apply(&mut state, gone(), at(4));
         assert_eq!(
             apply(&mut state, TargetCommand::Enable { by: "cli".to_owned() }, at(5)),
@@ -296,8 +296,8 @@ mod tests {
                     state.evolve(event);
                 }
                 if state.disabled.is_none() {
-                    let later = state.gate(now + Duration::seconds(360));
-                    prop_assert!(matches!(later, Gate::Closed | Gate::HalfOpen));
+                    let later = state.breaker(now + Duration::seconds(360));
+                    prop_assert!(matches!(later, BreakerState::Closed | BreakerState::HalfOpen));
                 }
             }
         }

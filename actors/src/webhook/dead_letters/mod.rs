@@ -1,12 +1,13 @@
-//! What an operator can do about deliveries that wait or were given up. Works beside a
-//! running server, in the same process or in another one: everything goes through the journal.
+//! Deliveries that were given up: sent again when an operator wants it, told to somebody when they
+//! become dead letters ([`notice`]). Works beside a running server, in the same process or in
+//! another one: everything goes through the journal.
+
+pub mod notice;
 
 use std::collections::HashMap;
 
-use super::breaker::{TargetCommand, TargetState};
-use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryState, Unsuited};
-use super::state::delivery_stream;
-use super::target::{self, TargetError};
+use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryLifecycle, Unsuited};
+use super::events::delivery_stream;
 use crate::kernel::aggregate::{self, Aggregate as _};
 use crate::kernel::clock::World;
 use crate::kernel::event::{EventError, new_events};
@@ -89,7 +90,7 @@ impl Undelivered {
         let stream = delivery_stream(email_id, target);
         let history = journal.read_stream(&stream, 0).await?;
         let event_error = |error: EventError| unreadable(error.to_string());
-        let loaded = aggregate::rehydrate::<DeliveryState>(&history).map_err(event_error)?;
+        let loaded = aggregate::rehydrate::<DeliveryLifecycle>(&history).map_err(event_error)?;
         let cx = DeliveryCx { email_id: email_id.to_owned(), target: target.to_owned(), again: meta.again };
         let command = DeliveryCommand::Requeue { by: by.to_owned(), over: false };
         let events = loaded.state.decide(&command, &cx).map_err(|Unsuited(_)| not_dead())?;
@@ -118,21 +119,4 @@ impl Undelivered {
             .await?;
         Ok(())
     }
-}
-
-/// Lets a target that answered 410, or whose breaker is open, take deliveries again. A
-/// running server notices within two seconds. Returns whether it was needed.
-///
-/// # Errors
-/// See [`TargetError`].
-pub async fn enable_target(
-    journal: &dyn Journal,
-    world: &World,
-    target: &str,
-    by: &str,
-) -> Result<bool, TargetError> {
-    let before = target::carry_out(journal, world, target, None).await?;
-    let command = TargetCommand::Enable { by: by.to_owned() };
-    target::carry_out(journal, world, target, Some(&command)).await?;
-    Ok(before != TargetState::default())
 }

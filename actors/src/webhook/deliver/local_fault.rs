@@ -8,25 +8,22 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
-use uuid::Uuid;
 
-use super::delivery::{Decision, Fate};
-use super::lanes::{Row, Signal};
-use super::state::{Deferred, DeliveryEvent};
-use super::{Report, Shared, attempt};
+use super::super::dispatch::Dispatcher;
+use super::super::events::{Deferred, DeliveryEvent};
+use super::super::outcome::{DeliveryOutcome, Resolution};
 use crate::kernel::backoff::Backoff;
 use crate::mail::work::DeliverMeta;
 
 /// Waits from one try to the next. Each is an event: a few hundred per delivery and day.
-const WAITS: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(300));
+const FAULT_BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(300));
 
 /// How long this machine has been at fault. Restarting it forgets that.
 #[derive(Debug, Default)]
-pub(super) struct LocalFaults(Mutex<Spell>);
+pub(in super::super) struct LocalFaults(Mutex<FaultSpell>);
 
 #[derive(Debug, Default)]
-struct Spell {
+struct FaultSpell {
     times: u32,
     until: Option<DateTime<Utc>>,
 }
@@ -35,11 +32,12 @@ impl LocalFaults {
     /// One more. When to try again: those that fail side by side wait for the same time, and
     /// each time it is over without success the next one is twice as long. `chance` is in
     /// `0.0..1.0`.
-    pub(super) fn again_at(&self, now: DateTime<Utc>, chance: f64) -> DateTime<Utc> {
+    pub(super) fn next_try(&self, now: DateTime<Utc>, chance: f64) -> DateTime<Utc> {
         let mut spell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if spell.until.is_none_or(|until| now >= until) {
             spell.times = spell.times.saturating_add(1);
-            spell.until = Some(now + TimeDelta::from_std(WAITS.exact(spell.times)).unwrap_or_default());
+            spell.until =
+                Some(now + TimeDelta::from_std(FAULT_BACKOFF.exact(spell.times)).unwrap_or_default());
         }
         // A little apart, or they would take the last descriptors from one another again.
         let spread = TimeDelta::from_std(Duration::from_secs(1).mul_f64(chance)).unwrap_or_default();
@@ -48,32 +46,16 @@ impl LocalFaults {
 
     /// A connection was made, or refused by the other side.
     pub(super) fn over(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Spell::default();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = FaultSpell::default();
     }
 }
 
-/// Ends an attempt that was none: frees its slot, and stores that the delivery waits. `counted`:
-/// the time at which it was counted against the rate limit, if it was.
-pub(super) async fn put_off(
-    shared: &Shared,
-    flight: u64,
-    row: Row,
-    counted: Option<DateTime<Utc>>,
-    why: &str,
-    claim: watch::Receiver<Uuid>,
-) {
-    let world = &shared.deps.world;
-    let until = shared.local_faults.again_at(world.now(), world.jitter.fraction());
+/// What becomes of a delivery that this machine could not try: it waits.
+pub(super) fn put_off(dispatcher: &Dispatcher, meta: &DeliverMeta, why: &str) -> DeliveryOutcome {
+    let world = &dispatcher.deps.world;
+    let until = dispatcher.local_faults.next_try(world.now(), world.jitter.fraction());
     metrics::counter!("render_signal_local_faults_total").increment(1);
     tracing::warn!(why, %until, "this machine cannot post a webhook: it waits, and no attempt is spent");
-    let signal = Signal::Ours { place: counted.map(|at| (row.meta.email_id.clone(), at)) };
-    shared.tell(Report::Answered { key: row.key.clone(), flight, signal, took: Duration::ZERO }).await;
-    let claim = attempt::store(shared, &row.key, decision(&row.meta, why, until), claim).await;
-    shared.tell(Report::Ended { key: row.key, flight, claim }).await;
-}
-
-/// What becomes of the delivery.
-fn decision(meta: &DeliverMeta, why: &str, until: DateTime<Utc>) -> Decision {
     let deferred = DeliveryEvent::Deferred(Deferred {
         email_id: meta.email_id.clone(),
         target: meta.target.clone(),
@@ -81,7 +63,12 @@ fn decision(meta: &DeliverMeta, why: &str, until: DateTime<Utc>) -> Decision {
         why: "local_fault".to_owned(),
         detail: Some(why.to_owned()),
     });
-    Decision { events: vec![deferred], fate: Fate::Waits(until), meta: meta.clone(), said: None }
+    DeliveryOutcome {
+        events: vec![deferred],
+        resolution: Resolution::Deferred(until),
+        meta: meta.clone(),
+        answer: None,
+    }
 }
 
 #[cfg(test)]
@@ -97,12 +84,12 @@ mod tests {
         for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
             let until = now + TimeDelta::seconds(seconds);
             for _ in 0..9 {
-                assert_eq!(faults.again_at(now, 0.0), until);
+                assert_eq!(faults.next_try(now, 0.0), until);
                 now += TimeDelta::milliseconds(10);
             }
             now = until;
         }
         faults.over();
-        assert_eq!(faults.again_at(now, 0.5), now + TimeDelta::milliseconds(5_500));
+        assert_eq!(faults.next_try(now, 0.5), now + TimeDelta::milliseconds(5_500));
     }
 }

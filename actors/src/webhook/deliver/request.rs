@@ -10,13 +10,13 @@ const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// A time stamp, in seconds since 1970, and the signature under it.
-pub(super) type Signature = (i64, String);
+pub(in super::super) type Signature = (i64, String);
 
 /// What a webhook is sent with, besides its body.
 ///
 /// # Errors
 /// When a header cannot be sent.
-pub(super) fn headers(
+pub(in super::super) fn headers(
     id: String,
     mode: DeliveryMode,
     signature: Option<Signature>,
