@@ -47,7 +47,7 @@ pub mod pushed;
 pub mod replies;
 pub mod rules;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod second_opinion;
 mod times;
