@@ -22,52 +22,13 @@ use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, Fence, OutboxRow, Queue, StreamWrite};
 use crate::mail::life::{DeliveryEnd, Location, MailEvent, MailSettled, mail_stream};
-use crate::mail::policy::{Ordering, Policy, RetryPolicy, Schedule, Target, Window};
+use crate::mail::policy::{Ordering, Policy, Window};
 use crate::mail::work::{DeliverMeta, DraftMeta, FlagMeta};
-use crate::mail::{parse, windows};
+use crate::mail::{parse, samples, windows};
 use crate::messages::Source;
 
 fn policy() -> Policy {
-    let interval = Duration::from_secs(60);
-    Policy {
-        version: 1,
-        configuration: Default::default(),
-        zone: chrono_tz::Europe::Paris,
-        allowed_senders: vec!["camille@ex.com".to_owned()],
-        schedule: Schedule {
-            enabled: true,
-            active_days: Vec::new(),
-            start_hour: 0,
-            end_hour: 23,
-            vacation: None,
-            interval,
-            inactive_interval: interval,
-        },
-        withheld: Default::default(),
-        sending_enabled: true,
-        absence_days: Vec::new(),
-        window: None,
-        max_email_bytes: None,
-        allow_without_links: false,
-        disable_email_id_dedup: false,
-        offload: false,
-        default_target: Target {
-            share: crate::mail::policy::Share::All,
-            id: "default".to_owned(),
-            url: "https://hook.example.com/recv".to_owned(),
-            ordering: Ordering::None,
-        },
-        detectors: crate::mail::detectors::defaults(),
-        providers: crate::mail::providers::defaults(),
-        rules: Vec::new(),
-        rate_limit_per_hour: 0,
-        delivery_mode: crate::mail::policy::DeliveryMode::Json,
-        retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },
-        webhook_timeout: Duration::from_secs(30),
-        ssl_verify: true,
-        retention: Duration::from_secs(7 * 86_400),
-        prefs: crate::mail::policy::Preferences::default(),
-    }
+    Policy { allowed_senders: vec!["camille@ex.com".to_owned()], ..samples::policy() }
 }
 
 /// From 14:00 to 18:00 in Paris.

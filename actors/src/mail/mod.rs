@@ -47,7 +47,7 @@ pub mod replies;
 pub mod reread;
 pub mod rules;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod second_opinion;
 mod times;

@@ -31,8 +31,9 @@ pub(super) fn rules(stored: &Value) -> Vec<Rule> {
     RoutingRules::parse(&json!({ "rules": stored }), &EnvDefaults::default()).expect("a list of rules").rules
 }
 
-/// The policy of the recorded pipelines: everyone is accepted, no window, no rules.
-pub(super) fn policy() -> Policy {
+/// The policy of the recorded pipelines, and the one that other rooms' tests vary: everyone is accepted, no
+/// window, no rules.
+pub(crate) fn policy() -> Policy {
     Policy {
         version: 1,
         configuration: Default::default(),

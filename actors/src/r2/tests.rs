@@ -17,9 +17,9 @@ use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue,
 use crate::mail::life::{
     Location, MailDuplicated, MailEvent, MailReceived, MailRouted, RoutedDelivery, mail_stream,
 };
-use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
+use crate::mail::policy::Policy;
 use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
-use crate::mail::{Link, Mail, Outcome, Planned, Verdict};
+use crate::mail::{Link, Mail, Outcome, Planned, Verdict, samples};
 use crate::messages::{Drain, GetR2Status, PolicyChanged};
 
 /// Behaves as the link says.
@@ -73,45 +73,7 @@ impl LinkStore for FakeStore {
 }
 
 fn policy() -> Policy {
-    Policy {
-        version: 1,
-        configuration: Default::default(),
-        zone: chrono_tz::Europe::Paris,
-        allowed_senders: Vec::new(),
-        schedule: Schedule {
-            enabled: true,
-            active_days: Vec::new(),
-            start_hour: 0,
-            end_hour: 23,
-            vacation: None,
-            interval: Duration::from_secs(30),
-            inactive_interval: Duration::from_secs(60),
-        },
-        withheld: Default::default(),
-        sending_enabled: true,
-        absence_days: Vec::new(),
-        window: None,
-        max_email_bytes: None,
-        allow_without_links: false,
-        disable_email_id_dedup: false,
-        offload: true,
-        default_target: Target {
-            share: crate::mail::policy::Share::All,
-            id: "default".to_owned(),
-            url: "https://hook.example.com".to_owned(),
-            ordering: policy::Ordering::None,
-        },
-        detectors: crate::mail::detectors::defaults(),
-        providers: crate::mail::providers::defaults(),
-        rules: Vec::new(),
-        rate_limit_per_hour: 0,
-        delivery_mode: crate::mail::policy::DeliveryMode::Json,
-        retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
-        webhook_timeout: Duration::from_secs(10),
-        ssl_verify: true,
-        retention: Duration::from_secs(3600),
-        prefs: crate::mail::policy::Preferences::default(),
-    }
+    Policy { offload: true, retention: Duration::from_secs(3600), ..samples::policy() }
 }
 
 fn link(url: &str) -> Link {

@@ -42,7 +42,8 @@ use crate::kernel::port::Port;
 use crate::mail::life::{
     Location, MailDuplicated, MailEvent, MailReceived, MailRouted, RoutedDelivery, mail_stream,
 };
-use crate::mail::policy::{Ordering as Order, Policy, Priority, RetryPolicy, Schedule, Target};
+use crate::mail::policy::{Ordering as Order, Policy, Priority, Target};
+use crate::mail::samples;
 use crate::mail::work::{self, DeliverMeta, InWindow};
 use crate::messages::WebhookStatus;
 
@@ -60,41 +61,7 @@ fn target(id: &str) -> Target {
 }
 
 fn policy() -> Policy {
-    let interval = seconds(60);
-    Policy {
-        version: 1,
-        configuration: Default::default(),
-        zone: chrono_tz::Europe::Paris,
-        allowed_senders: Vec::new(),
-        schedule: Schedule {
-            enabled: true,
-            active_days: Vec::new(),
-            start_hour: 0,
-            end_hour: 23,
-            vacation: None,
-            interval,
-            inactive_interval: interval,
-        },
-        withheld: Default::default(),
-        sending_enabled: true,
-        absence_days: Vec::new(),
-        window: None,
-        max_email_bytes: None,
-        allow_without_links: false,
-        disable_email_id_dedup: false,
-        offload: false,
-        default_target: target("default"),
-        detectors: crate::mail::detectors::defaults(),
-        providers: crate::mail::providers::defaults(),
-        rules: Vec::new(),
-        rate_limit_per_hour: 0,
-        delivery_mode: crate::mail::policy::DeliveryMode::Json,
-        retry: RetryPolicy { retries: None, base: seconds(2) },
-        webhook_timeout: seconds(30),
-        ssl_verify: true,
-        retention: seconds(7 * 86_400),
-        prefs: crate::mail::policy::Preferences::default(),
-    }
+    Policy { default_target: target("default"), ..samples::policy() }
 }
 
 /// What a receiver does with one post.

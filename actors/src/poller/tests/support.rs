@@ -9,7 +9,6 @@ use actix::{Actor, Addr, Context, Handler, ResponseFuture};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -21,7 +20,8 @@ use crate::kernel::journal::memory::{Faults, MemoryJournal};
 use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Queue, StreamWrite};
 use crate::kernel::port::Port;
 use crate::mail::life::{MailDuplicated, MailEvent, MailReceived, mail_stream};
-use crate::mail::policy::{Ordering as Order, Policy, RetryPolicy, Schedule, Target};
+use crate::mail::policy::{Policy, Schedule};
+use crate::mail::samples;
 use crate::mail::work::flag_rows;
 use crate::messages::{
     Admit, AdmitError, Admitted, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus, Source,
@@ -574,43 +574,11 @@ pub(super) async fn pass(seconds: f64) {
 }
 
 pub(super) fn policy() -> Policy {
+    let policy = samples::policy();
     Policy {
-        version: 1,
-        configuration: Default::default(),
-        zone: Tz::Europe__Paris,
-        allowed_senders: Vec::new(),
-        schedule: Schedule {
-            enabled: true,
-            active_days: (0..7).collect(),
-            start_hour: 0,
-            end_hour: 24,
-            vacation: None,
-            interval: Duration::from_secs(30),
-            inactive_interval: Duration::from_secs(600),
-        },
-        withheld: Default::default(),
-        sending_enabled: true,
-        absence_days: Vec::new(),
-        window: None,
+        schedule: Schedule { end_hour: 24, ..policy.schedule },
         max_email_bytes: Some(1_000_000),
         allow_without_links: true,
-        disable_email_id_dedup: false,
-        offload: false,
-        default_target: Target {
-            share: crate::mail::policy::Share::All,
-            id: "default".to_owned(),
-            url: "https://example.invalid/".to_owned(),
-            ordering: Order::None,
-        },
-        detectors: crate::mail::detectors::defaults(),
-        providers: crate::mail::providers::defaults(),
-        rules: Vec::new(),
-        rate_limit_per_hour: 0,
-        delivery_mode: crate::mail::policy::DeliveryMode::Json,
-        retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
-        webhook_timeout: Duration::from_secs(30),
-        ssl_verify: true,
-        retention: Duration::from_secs(86_400),
-        prefs: crate::mail::policy::Preferences::default(),
+        ..policy
     }
 }
