@@ -162,7 +162,7 @@ pub(crate) async fn open_to_compare(
 }
 
 /// What a command finds that can do its work without a journal, too.
-pub(crate) enum Found {
+pub(crate) enum JournalLookup {
     /// It is there.
     Here(Arc<dyn JournalAdmin>),
     /// No server has ever run here.
@@ -179,18 +179,18 @@ pub(crate) async fn find(
     place: &JournalPlace,
     purpose: Purpose,
     world: &World,
-) -> Result<Found, CommandFailure> {
+) -> Result<JournalLookup, CommandFailure> {
     if is_missing(place) {
-        return Ok(Found::Missing);
+        return Ok(JournalLookup::Missing);
     }
     match (place, purpose) {
         (JournalPlace::Redis(redis), _) => match in_redis(redis, world, Who::default()).await {
-            Ok(journal) => Ok(Found::Here(journal)),
-            Err(JournalError::Unavailable(why) | JournalError::NotYet(why)) => Ok(Found::Away(why)),
+            Ok(journal) => Ok(JournalLookup::Here(journal)),
+            Err(JournalError::Unavailable(why) | JournalError::NotYet(why)) => Ok(JournalLookup::Away(why)),
             Err(error) => Err(refused(&error)),
         },
-        (JournalPlace::File(_), Purpose::Look) => Ok(Found::Here(open_to_look(place, world).await?)),
-        (JournalPlace::File(_), Purpose::Write) => Ok(Found::Here(open(place, world).await?)),
+        (JournalPlace::File(_), Purpose::Look) => Ok(JournalLookup::Here(open_to_look(place, world).await?)),
+        (JournalPlace::File(_), Purpose::Write) => Ok(JournalLookup::Here(open(place, world).await?)),
     }
 }
 

@@ -71,12 +71,12 @@ pub struct Admitted {
     /// It was there already.
     pub duplicate: bool,
     /// What was decided when it came in; `None` = it was there already.
-    pub decision: Option<Decision>,
+    pub decision: Option<AdmissionDecision>,
 }
 
 /// What was decided about a mail when it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum AdmissionDecision {
     /// Webhooks are sent for it.
     Routed,
     /// It waits.
@@ -89,7 +89,7 @@ pub enum Decision {
     Quarantined,
 }
 
-impl Decision {
+impl AdmissionDecision {
     /// What follows from an outcome.
     #[must_use]
     pub const fn of(outcome: &Outcome) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use render_signal_actors::kernel::event::{Recorded, StreamId};
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin, VerifyReport};
-use render_signal_actors::readmodel::log::{self, Selection};
+use render_signal_actors::readmodel::log::{self, LogSelection};
 use render_signal_actors::said;
 
 use crate::cli::{EventsShowArgs, TailArgs, VerifyArgs};
@@ -23,7 +23,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Prints the last events, and those to come.
 pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut Output) -> CommandResult {
     let head = journal.head().await.map_err(|error| refused(&error))?;
-    let selection = Selection { prefix: args.stream_prefix.clone(), ..Selection::default() };
+    let selection = LogSelection { prefix: args.stream_prefix.clone(), ..LogSelection::default() };
     for event in last(journal.as_ref(), head, args.lines, &selection).await? {
         print(out, &event, args.json)?;
     }
@@ -49,7 +49,7 @@ async fn last(
     journal: &dyn Journal,
     head: u64,
     count: usize,
-    selection: &Selection,
+    selection: &LogSelection,
 ) -> Result<Vec<Recorded>, CommandFailure> {
     let mut events: Vec<Recorded> = Vec::new();
     let mut before = Some(head.saturating_add(1));
@@ -170,7 +170,7 @@ mod tests {
 
     async fn positions(events: u64, count: usize, prefix: &str) -> Vec<u64> {
         let journal = journal(events).await;
-        let selection = Selection { prefix: prefix.to_owned(), ..Selection::default() };
+        let selection = LogSelection { prefix: prefix.to_owned(), ..LogSelection::default() };
         let found = last(&journal, events, count, &selection).await.unwrap();
         found.iter().map(|event| event.position).collect()
     }

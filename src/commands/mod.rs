@@ -24,7 +24,7 @@ use render_signal_actors::said;
 
 use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
 use crate::exit::{CommandFailure, CommandResult, Exit};
-use crate::journal::{Found, Purpose};
+use crate::journal::{JournalLookup, Purpose};
 use crate::lang::Lang;
 use crate::output::{Output, complain};
 use crate::services::ServiceError;
@@ -223,9 +223,9 @@ pub(crate) async fn past(
     world: &World,
 ) -> Result<Option<Arc<dyn Journal>>, CommandFailure> {
     match journal::find(place, Purpose::Look, world).await? {
-        Found::Here(journal) => Ok(Some(journal)),
-        Found::Missing => Ok(None),
-        Found::Away(why) => {
+        JournalLookup::Here(journal) => Ok(Some(journal)),
+        JournalLookup::Missing => Ok(None),
+        JournalLookup::Away(why) => {
             complain(&lang().one(said!(
                 "le journal ne répond pas, donc ce qu'il sait ne compte pas : {why}",
                 "the journal does not answer, so what it knows does not count: {why}"

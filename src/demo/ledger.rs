@@ -10,11 +10,11 @@ use render_signal_actors::mail::{HoldReason, IgnoreReason};
 use render_signal_actors::poller::state::MailboxEvent;
 use render_signal_actors::webhook::events::DeliveryEvent;
 
-use super::samples::{BULK, Expected};
+use super::samples::{BULK, ExpectedOutcome};
 
 /// Where a mail stands, as the demo tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate<'e> {
+pub(crate) enum LedgerFate<'e> {
     /// Read, not decided.
     Received,
     /// Waits.
@@ -78,13 +78,13 @@ impl Entry {
     }
 
     /// What became of it.
-    pub(crate) fn fate(&self) -> Fate<'_> {
+    pub(crate) fn fate(&self) -> LedgerFate<'_> {
         match (self.life.stage, self.hold) {
-            (Stage::Held | Stage::Skipped { .. }, Some((reason, until))) => Fate::Held { reason, until },
-            (Stage::Ignored(reason), _) => Fate::Ignored(reason),
-            (Stage::Quarantined, _) => Fate::Quarantined(&self.unreadable),
-            (Stage::Routed, _) => Fate::Routed(&self.life.deliveries),
-            (Stage::Unknown | Stage::Received | Stage::Held | Stage::Skipped { .. }, _) => Fate::Received,
+            (Stage::Held | Stage::Skipped { .. }, Some((reason, until))) => LedgerFate::Held { reason, until },
+            (Stage::Ignored(reason), _) => LedgerFate::Ignored(reason),
+            (Stage::Quarantined, _) => LedgerFate::Quarantined(&self.unreadable),
+            (Stage::Routed, _) => LedgerFate::Routed(&self.life.deliveries),
+            (Stage::Unknown | Stage::Received | Stage::Held | Stage::Skipped { .. }, _) => LedgerFate::Received,
         }
     }
 
@@ -100,34 +100,34 @@ impl Entry {
 
     /// Whether every webhook of it has arrived.
     pub(crate) fn delivered(&self) -> bool {
-        matches!(self.fate(), Fate::Routed(deliveries)
+        matches!(self.fate(), LedgerFate::Routed(deliveries)
             if deliveries.iter().all(|(_, end)| *end == Some(DeliveryEnd::Delivered)))
     }
 
     /// Whether nothing more will happen to it by itself soon.
     fn settled(&self) -> bool {
         match self.fate() {
-            Fate::Received => false,
-            Fate::Routed(deliveries) => deliveries.iter().all(|(_, end)| end.is_some()),
-            Fate::Held { .. } | Fate::Ignored(_) | Fate::Quarantined(_) => true,
+            LedgerFate::Received => false,
+            LedgerFate::Routed(deliveries) => deliveries.iter().all(|(_, end)| end.is_some()),
+            LedgerFate::Held { .. } | LedgerFate::Ignored(_) | LedgerFate::Quarantined(_) => true,
         }
     }
 
     /// Whether it became what a sample's author expected of the copy called `item`.
-    fn meets(&self, item: &str, expected: &Expected) -> bool {
+    fn meets(&self, item: &str, expected: &ExpectedOutcome) -> bool {
         let first = self.items().next() == Some(item);
         match expected {
-            Expected::Duplicate => !first,
-            Expected::Delivered(target) => {
+            ExpectedOutcome::Duplicate => !first,
+            ExpectedOutcome::Delivered(target) => {
                 first
                     && self.delivered()
-                    && matches!(self.fate(), Fate::Routed([(only, _)]) if only == target)
+                    && matches!(self.fate(), LedgerFate::Routed([(only, _)]) if only == target)
             }
-            Expected::Ignored(reason) => first && self.fate() == Fate::Ignored(*reason),
-            Expected::Held(reason) => {
-                first && matches!(self.fate(), Fate::Held { reason: found, .. } if found == *reason)
+            ExpectedOutcome::Ignored(reason) => first && self.fate() == LedgerFate::Ignored(*reason),
+            ExpectedOutcome::Held(reason) => {
+                first && matches!(self.fate(), LedgerFate::Held { reason: found, .. } if found == *reason)
             }
-            Expected::Quarantined => first && matches!(self.fate(), Fate::Quarantined(_)),
+            ExpectedOutcome::Quarantined => first && matches!(self.fate(), LedgerFate::Quarantined(_)),
         }
     }
 }
@@ -194,7 +194,7 @@ impl Ledger {
 
     /// Whether some mail is held.
     pub(crate) fn holds(&self) -> bool {
-        self.mails.values().any(|entry| matches!(entry.fate(), Fate::Held { .. }))
+        self.mails.values().any(|entry| matches!(entry.fate(), LedgerFate::Held { .. }))
     }
 
     /// Whether nothing is under way in any mail that was seen.
@@ -203,7 +203,7 @@ impl Ledger {
     }
 
     /// Whether the copy called `item` became what was expected; `None` = never seen.
-    pub(crate) fn meets(&self, item: &str, expected: &Expected) -> Option<bool> {
+    pub(crate) fn meets(&self, item: &str, expected: &ExpectedOutcome) -> Option<bool> {
         self.mails
             .values()
             .find(|entry| entry.items().any(|name| name == item))
@@ -291,15 +291,15 @@ pub(crate) mod tests {
         let mut events = vec![("a", received("a", "01")), ("a", routed("default"))];
         let under_way = ledger(&events);
         assert!(!under_way.settled());
-        assert_eq!(under_way.meets("01", &Expected::Delivered("default")), Some(false));
+        assert_eq!(under_way.meets("01", &ExpectedOutcome::Delivered("default")), Some(false));
         events.push((
             "a",
             MailEvent::Settled(MailSettled { target: "default".into(), end: DeliveryEnd::Delivered }),
         ));
         let done = ledger(&events);
         assert!(done.settled());
-        assert_eq!(done.meets("01", &Expected::Delivered("default")), Some(true));
-        assert_eq!(done.meets("01", &Expected::Delivered("rule-invoices")), Some(false));
+        assert_eq!(done.meets("01", &ExpectedOutcome::Delivered("default")), Some(true));
+        assert_eq!(done.meets("01", &ExpectedOutcome::Delivered("rule-invoices")), Some(false));
     }
 
     #[test]
@@ -313,7 +313,7 @@ pub(crate) mod tests {
             ),
         ]);
         assert!(dead.settled());
-        assert_eq!(dead.meets("01", &Expected::Delivered("default")), Some(false));
+        assert_eq!(dead.meets("01", &ExpectedOutcome::Delivered("default")), Some(false));
     }
 
     #[test]
@@ -340,12 +340,12 @@ pub(crate) mod tests {
                 }),
             ),
         ]);
-        assert_eq!(ledger.meets("06", &Expected::Ignored(IgnoreReason::Reply)), Some(true));
-        assert_eq!(ledger.meets("06", &Expected::Ignored(IgnoreReason::NoLinks)), Some(false));
-        assert_eq!(ledger.meets("15", &Expected::Duplicate), Some(true));
-        assert_eq!(ledger.meets("06", &Expected::Duplicate), Some(false));
-        assert_eq!(ledger.meets("14", &Expected::Held(HoldReason::OutsideWindow)), Some(true));
-        assert_eq!(ledger.meets("99", &Expected::Duplicate), None);
+        assert_eq!(ledger.meets("06", &ExpectedOutcome::Ignored(IgnoreReason::Reply)), Some(true));
+        assert_eq!(ledger.meets("06", &ExpectedOutcome::Ignored(IgnoreReason::NoLinks)), Some(false));
+        assert_eq!(ledger.meets("15", &ExpectedOutcome::Duplicate), Some(true));
+        assert_eq!(ledger.meets("06", &ExpectedOutcome::Duplicate), Some(false));
+        assert_eq!(ledger.meets("14", &ExpectedOutcome::Held(HoldReason::OutsideWindow)), Some(true));
+        assert_eq!(ledger.meets("99", &ExpectedOutcome::Duplicate), None);
         assert!(ledger.settled());
         assert_eq!(ledger.seen(), 3);
     }

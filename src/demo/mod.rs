@@ -35,7 +35,7 @@ use self::documents::{DemoDocuments, DemoWindow};
 use self::maildir::Maildir;
 use self::narrator::Narrator;
 use self::receiver::DemoReceiver;
-use self::samples::{Expected, Sample};
+use self::samples::{ExpectedOutcome, Sample};
 use self::stage::DemoStage;
 use self::summary::Summary;
 use self::worker::DemoOffloadWorker;
@@ -273,8 +273,8 @@ impl Demo {
             "The window opens again: what it held goes out at once.",
         ))?;
         for sample in &mut self.samples {
-            if matches!(sample.expected, Expected::Held(_)) {
-                sample.expected = Expected::Delivered("default");
+            if matches!(sample.expected, ExpectedOutcome::Held(_)) {
+                sample.expected = ExpectedOutcome::Delivered("default");
             }
         }
         self.documents.accept_everyone()?;

@@ -4,7 +4,7 @@ use render_signal_actors::mail::{HoldReason, IgnoreReason};
 
 /// What must have become of a mail when the demo is settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Expected {
+pub(crate) enum ExpectedOutcome {
     /// Its webhook reached this target.
     Delivered(&'static str),
     /// Nothing is sent, for this reason.
@@ -25,7 +25,7 @@ pub(crate) struct Sample {
     /// The message.
     pub(crate) raw: Vec<u8>,
     /// What must become of it.
-    pub(crate) expected: Expected,
+    pub(crate) expected: ExpectedOutcome,
 }
 
 macro_rules! sample {
@@ -59,7 +59,7 @@ pub(crate) const INVOICES: &str = "rule-invoices";
 
 /// The mails that lie in the Maildir when the demo starts.
 pub(crate) fn first_wave() -> Vec<Sample> {
-    use Expected::{Delivered, Ignored, Quarantined};
+    use ExpectedOutcome::{Delivered, Ignored, Quarantined};
     vec![
         sample!("01-recadrage-lot-42", Delivered("default")),
         sample!("02-recadrage-urgence", Delivered("default")),
@@ -80,8 +80,8 @@ pub(crate) fn first_wave() -> Vec<Sample> {
 /// The mails that arrive after the delivery window was closed.
 pub(crate) fn second_wave() -> Vec<Sample> {
     vec![
-        sample!("01-recadrage-lot-42" as "15-encore-le-lot-42", Expected::Duplicate),
-        sample!("14-trop-tard", Expected::Held(HoldReason::OutsideWindow)),
+        sample!("01-recadrage-lot-42" as "15-encore-le-lot-42", ExpectedOutcome::Duplicate),
+        sample!("14-trop-tard", ExpectedOutcome::Held(HoldReason::OutsideWindow)),
     ]
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn bulk(count: u32) -> Vec<Sample> {
                  Bonjour, l'envoi {n} est prêt : https://www.swisstransfer.com/d/{n:08x}-0000-4000-8000-000000000000\n"
             )
             .into_bytes(),
-            expected: Expected::Delivered("default"),
+            expected: ExpectedOutcome::Delivered("default"),
         })
         .collect()
 }

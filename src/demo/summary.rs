@@ -3,7 +3,7 @@
 
 use render_signal_actors::kernel::journal::VerifyReport;
 
-use super::ledger::{Entry, Fate, Ledger};
+use super::ledger::{Entry, LedgerFate, Ledger};
 use super::narrator::Narrator;
 use super::receiver::Inbox;
 use super::samples::Sample;
@@ -79,20 +79,20 @@ impl Summary<'_> {
         section(&mut lines, lang.pick("Livrés", "Delivered"), Style::Good, &delivered, lang, |entry| {
             delivered_text(entry, lang)
         });
-        let held: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Held { .. }));
+        let held: Vec<_> = of(&entries, |fate| matches!(fate, LedgerFate::Held { .. }));
         section(&mut lines, lang.pick("En attente", "Held"), Style::Warn, &held, lang, |entry| {
-            let Fate::Held { reason, until } = entry.fate() else { return String::new() };
+            let LedgerFate::Held { reason, until } = entry.fate() else { return String::new() };
             let until = until.map_or_else(String::new, |until| {
                 format!(", {} {}", lang.pick("jusqu'au", "until"), narrator.time(until, "%d/%m %H:%M"))
             });
             format!("{}{until}", reasons::held(lang, reason))
         });
-        let ignored: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Ignored(_)));
+        let ignored: Vec<_> = of(&entries, |fate| matches!(fate, LedgerFate::Ignored(_)));
         section(&mut lines, lang.pick("Ignorés", "Ignored"), Style::Dim, &ignored, lang, |entry| {
-            let Fate::Ignored(reason) = entry.fate() else { return String::new() };
+            let LedgerFate::Ignored(reason) = entry.fate() else { return String::new() };
             reasons::ignored(lang, reason).to_owned()
         });
-        let quarantined: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Quarantined(_)));
+        let quarantined: Vec<_> = of(&entries, |fate| matches!(fate, LedgerFate::Quarantined(_)));
         section(
             &mut lines,
             lang.pick("En quarantaine", "Quarantined"),
@@ -100,13 +100,13 @@ impl Summary<'_> {
             &quarantined,
             lang,
             |entry| {
-                let Fate::Quarantined(why) = entry.fate() else { return String::new() };
+                let LedgerFate::Quarantined(why) = entry.fate() else { return String::new() };
                 plain(lang, why).into_owned()
             },
         );
         let other: Vec<_> = entries
             .iter()
-            .filter(|entry| matches!(entry.fate(), Fate::Received | Fate::Routed(_)) && !entry.delivered())
+            .filter(|entry| matches!(entry.fate(), LedgerFate::Received | LedgerFate::Routed(_)) && !entry.delivered())
             .copied()
             .collect();
         section(&mut lines, lang.pick("Inachevés", "Unfinished"), Style::Bad, &other, lang, |entry| {
@@ -145,13 +145,13 @@ impl Summary<'_> {
     }
 }
 
-fn of<'e>(entries: &[&'e Entry], wanted: impl Fn(Fate<'_>) -> bool) -> Vec<&'e Entry> {
+fn of<'e>(entries: &[&'e Entry], wanted: impl Fn(LedgerFate<'_>) -> bool) -> Vec<&'e Entry> {
     entries.iter().filter(|entry| wanted(entry.fate())).copied().collect()
 }
 
 fn delivered_text(entry: &Entry, lang: Lang) -> String {
     let mut parts = Vec::new();
-    if let Fate::Routed(deliveries) = entry.fate() {
+    if let LedgerFate::Routed(deliveries) = entry.fate() {
         parts.push(format!(
             "→ {}",
             deliveries.iter().map(|(target, _)| target.as_str()).collect::<Vec<_>>().join(", ")
@@ -218,10 +218,10 @@ mod tests {
 
     use super::*;
     use crate::demo::ledger::tests::{received, recorded, routed};
-    use crate::demo::samples::Expected;
+    use crate::demo::samples::ExpectedOutcome;
 
     fn sample(name: &str) -> Sample {
-        Sample { name: name.into(), raw: Vec::new(), expected: Expected::Delivered("default") }
+        Sample { name: name.into(), raw: Vec::new(), expected: ExpectedOutcome::Delivered("default") }
     }
 
     fn delivered() -> Ledger {

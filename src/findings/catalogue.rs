@@ -6,7 +6,7 @@ use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 
 use super::Severity;
-use super::told::{Aside, DayTime, InTurn, Names, Phase, Recorded, Told};
+use super::told::{Aside, DayTime, InTurn, Names, Phase, RecordedWords, Told};
 use crate::lang::Lang;
 
 macro_rules! findings {
@@ -111,7 +111,7 @@ findings! {
         "un mail confirmé n'est qu'en mémoire\u{a0}: un redémarrage le perd",
         "an acknowledged mail is in memory only: a restart loses it"
         => "gardez le journal dans un fichier ou dans Redis", "keep the journal in a file or in Redis";
-    JournalRefuses "journal_refuses" Fail { trouble: Recorded }
+    JournalRefuses "journal_refuses" Fail { trouble: RecordedWords }
         "les mails restent dans la boîte, le journal ne les prend pas\u{a0}: {trouble}",
         "mails stay in the mailbox, the journal does not take them: {trouble}";
     CommitsLost "commits_lost" Warn { seconds: i64, known_position: u64, found_position: u64 }
@@ -134,7 +134,7 @@ findings! {
         "{place} does not exist yet; the first start creates it";
     JournalHolds "journal_holds" Ok { place: String, events: u64 }
         "{place} contient {events} événements", "{place} holds {events} events";
-    JournalUnusable "journal_unusable" Fail { why: Recorded } "{why}", "{why}"
+    JournalUnusable "journal_unusable" Fail { why: RecordedWords } "{why}", "{why}"
         => "voyez « It does not start » dans docs/RUNBOOK.md", "see \"It does not start\" in docs/RUNBOOK.md";
     JournalEphemeral "journal_ephemeral" Fail { folder: String }
         "le journal dans {folder} est sur le système de fichiers du conteneur, que le prochain déploiement efface\u{a0}: \

@@ -41,15 +41,15 @@ impl Told for FieldProblem {
 /// What a machine or an event says in English; French is given as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Recorded(pub(crate) String);
+pub(crate) struct RecordedWords(pub(crate) String);
 
-impl<T: Into<String>> From<T> for Recorded {
+impl<T: Into<String>> From<T> for RecordedWords {
     fn from(text: T) -> Self {
         Self(text.into())
     }
 }
 
-impl Told for Recorded {
+impl Told for RecordedWords {
     fn told(&self, lang: Lang) -> String {
         plain(lang, &self.0).into_owned()
     }

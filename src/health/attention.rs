@@ -11,7 +11,7 @@ use crate::findings::{Finding, Severity};
 
 /// One thing.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum AttentionKind {
     /// Deliveries to a target were given up.
     DeadLetters {
         /// Id of the target.
@@ -37,7 +37,7 @@ pub(crate) enum What {
         reason: Option<String>,
     },
     /// Something that was found out.
-    Found {
+    EvictionReport {
         /// By which check, such as `mailbox`.
         check: Cow<'static, str>,
         /// What.
@@ -49,7 +49,7 @@ pub(crate) enum What {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Item {
     /// What.
-    pub(crate) what: What,
+    pub(crate) what: AttentionKind,
     /// Since when, where that is known.
     pub(crate) since: Option<DateTime<Utc>>,
 }
@@ -59,17 +59,17 @@ impl Item {
     pub(crate) const fn is_wrong(&self) -> bool {
         match &self.what {
             // Nothing reaches it: its webhooks wait, whatever the program itself can do.
-            What::Found { finding: Finding::TargetFails { .. }, .. } => true,
-            What::Found { finding, .. } => matches!(finding.severity(), Severity::Fail),
-            What::DeadLetters { .. } | What::TargetGone { .. } => true,
-            What::Quarantined { .. } | What::SetAside { .. } => false,
+            AttentionKind::EvictionReport { finding: Finding::TargetFails { .. }, .. } => true,
+            AttentionKind::EvictionReport { finding, .. } => matches!(finding.severity(), Severity::Fail),
+            AttentionKind::DeadLetters { .. } | AttentionKind::TargetGone { .. } => true,
+            AttentionKind::Quarantined { .. } | AttentionKind::SetAside { .. } => false,
         }
     }
 }
 
 /// What is known beside the read models and the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct AttentionInputs {
     /// Webhooks are signed.
     pub(crate) signed: bool,
     /// Webhooks that the hourly limit holds.
@@ -79,7 +79,7 @@ pub(crate) struct Known {
 }
 
 /// All of it; empty = nothing needs anybody.
-pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: Known) -> Vec<Item> {
+pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: AttentionInputs) -> Vec<Item> {
     let mut items = Vec::new();
     let mut found: Vec<Item> = Vec::new();
     for check in &ready.checks {
@@ -88,7 +88,7 @@ pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: Known) -> Vec
             let told =
                 matches!(finding, Finding::DeliveriesLate { .. }) && !needs.disabled_targets.is_empty();
             if is_for_a_person(finding) && !told {
-                let what = What::Found { check: check.name.clone(), finding: finding.clone() };
+                let what = AttentionKind::EvictionReport { check: check.name.clone(), finding: finding.clone() };
                 found.push(Item { what, since: None });
             }
         }
@@ -96,32 +96,32 @@ pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: Known) -> Vec
     let (wrong, worth_a_look): (Vec<_>, Vec<_>) = found.into_iter().partition(Item::is_wrong);
     items.extend(wrong);
     for row in &needs.dead_letters {
-        let what = What::DeadLetters { target: row.target.clone(), count: row.n };
+        let what = AttentionKind::DeadLetters { target: row.target.clone(), count: row.n };
         items.push(Item { what, since: row.since });
     }
     for row in &needs.disabled_targets {
-        let what = What::TargetGone { target: row.id.clone(), reason: row.reason.clone() };
+        let what = AttentionKind::TargetGone { target: row.id.clone(), reason: row.reason.clone() };
         items.push(Item { what, since: row.last_failure_at });
     }
     if needs.quarantined > 0 {
-        items.push(Item { what: What::Quarantined { count: needs.quarantined }, since: None });
+        items.push(Item { what: AttentionKind::Quarantined { count: needs.quarantined }, since: None });
     }
     if needs.set_aside > 0 {
-        items.push(Item { what: What::SetAside { count: needs.set_aside }, since: None });
+        items.push(Item { what: AttentionKind::SetAside { count: needs.set_aside }, since: None });
     }
     items.extend(worth_a_look);
     if known.unpolled {
         items.push(Item {
-            what: What::Found { check: "lease".into(), finding: Finding::PolledByNoWorker {} },
+            what: AttentionKind::EvictionReport { check: "lease".into(), finding: Finding::PolledByNoWorker {} },
             since: None,
         });
     }
     if known.limited > 0 {
         let finding = Finding::LimitHolds { webhooks: known.limited };
-        items.push(Item { what: What::Found { check: "deliveries".into(), finding }, since: None });
+        items.push(Item { what: AttentionKind::EvictionReport { check: "deliveries".into(), finding }, since: None });
     }
     if !known.signed {
-        let what = What::Found { check: "deliveries".into(), finding: Finding::Unsigned {} };
+        let what = AttentionKind::EvictionReport { check: "deliveries".into(), finding: Finding::Unsigned {} };
         items.push(Item { what, since: None });
     }
     items
@@ -154,7 +154,7 @@ mod tests {
     use crate::health::Check;
     use render_signal_actors::readmodel::queries::DeadLetters;
 
-    const WELL: Known = Known { signed: true, limited: 0, unpolled: false };
+    const WELL: AttentionInputs = AttentionInputs { signed: true, limited: 0, unpolled: false };
 
     fn ready(findings: Vec<Finding>) -> Readiness {
         Readiness::of(vec![Check::of("mailbox", findings)])
@@ -171,14 +171,14 @@ mod tests {
         let ready = ready(vec![Finding::MailboxMissing {}, Finding::Hung { seconds: 40 }]);
         let dead = DeadLetters { target: "make".into(), n: 3, since: None };
         let needs = NeedsPerson { dead_letters: vec![dead], quarantined: 1, ..NeedsPerson::default() };
-        let codes: Vec<&str> = items(&needs, &ready, Known { signed: false, limited: 2, unpolled: true })
+        let codes: Vec<&str> = items(&needs, &ready, AttentionInputs { signed: false, limited: 2, unpolled: true })
             .iter()
             .map(|item| match &item.what {
-                What::DeadLetters { .. } => "dead",
-                What::Quarantined { .. } => "quarantined",
-                What::SetAside { .. } => "set_aside",
-                What::TargetGone { .. } => "gone",
-                What::Found { finding, .. } => finding.code(),
+                AttentionKind::DeadLetters { .. } => "dead",
+                AttentionKind::Quarantined { .. } => "quarantined",
+                AttentionKind::SetAside { .. } => "set_aside",
+                AttentionKind::TargetGone { .. } => "gone",
+                AttentionKind::EvictionReport { finding, .. } => finding.code(),
             })
             .collect();
         assert_eq!(

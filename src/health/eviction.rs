@@ -24,7 +24,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A server, and what of ours is there.
 #[derive(Debug, Clone)]
-pub(crate) struct Server {
+pub(crate) struct WatchedServer {
     /// The variable that names it.
     pub(crate) named: &'static str,
     address: RedisAddress,
@@ -34,18 +34,18 @@ pub(crate) struct Server {
 }
 
 /// Every Redis server that is used.
-pub(crate) fn servers(storage: &Storage) -> Vec<Server> {
-    let mut servers: Vec<Server> = Vec::new();
+pub(crate) fn servers(storage: &Storage) -> Vec<WatchedServer> {
+    let mut servers: Vec<WatchedServer> = Vec::new();
     if let Some(address) = &storage.redis {
         let documents = storage.redis_documents.is_some();
         let named = "REDIS_URL";
-        servers.push(Server { named, address: address.clone(), journal: false, documents, lease: true });
+        servers.push(WatchedServer { named, address: address.clone(), journal: false, documents, lease: true });
     }
     if let Some(address) = storage.journal.server() {
-        let same = |server: &&mut Server| server.address.url.expose_secret() == address.url.expose_secret();
+        let same = |server: &&mut WatchedServer| server.address.url.expose_secret() == address.url.expose_secret();
         match servers.iter_mut().find(same) {
             Some(server) => server.journal = true,
-            None => servers.push(Server {
+            None => servers.push(WatchedServer {
                 named: "JOURNAL_URL",
                 address: address.clone(),
                 journal: true,
@@ -57,7 +57,7 @@ pub(crate) fn servers(storage: &Storage) -> Vec<Server> {
     servers
 }
 
-impl Server {
+impl WatchedServer {
     /// Asks it: what there is to remark, if anything.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Server {
 
 /// What the servers said.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Found {
+pub(crate) struct EvictionReport {
     /// What there is to remark.
     pub(crate) remarks: Vec<Finding>,
     /// Those that have not answered, and why.
@@ -103,11 +103,11 @@ pub(crate) struct Found {
 
 /// What is found by asking now and then.
 #[derive(Clone)]
-pub(crate) struct Watch(watch::Receiver<Found>);
+pub(crate) struct Watch(watch::Receiver<EvictionReport>);
 
 impl Watch {
     /// The last answers.
-    pub(crate) fn found(&self) -> Found {
+    pub(crate) fn found(&self) -> EvictionReport {
         self.0.borrow().clone()
     }
 }
@@ -119,12 +119,12 @@ pub(crate) fn watch(storage: &Storage) -> Option<(Chore, Watch)> {
     if servers.is_empty() {
         return None;
     }
-    let (found, seen) = watch::channel(Found::default());
+    let (found, seen) = watch::channel(EvictionReport::default());
     let chore = Chore::new("redis_watch", move || ask_for_ever(servers.clone(), found.clone()));
     Some((chore, Watch(seen)))
 }
 
-async fn ask_for_ever(servers: Vec<Server>, found: watch::Sender<Found>) {
+async fn ask_for_ever(servers: Vec<WatchedServer>, found: watch::Sender<EvictionReport>) {
     loop {
         let now = look(&servers).await;
         for remark in now.remarks.iter().filter(|remark| !found.borrow().remarks.contains(remark)) {
@@ -136,8 +136,8 @@ async fn ask_for_ever(servers: Vec<Server>, found: watch::Sender<Found>) {
     }
 }
 
-async fn look(servers: &[Server]) -> Found {
-    let mut found = Found::default();
+async fn look(servers: &[WatchedServer]) -> EvictionReport {
+    let mut found = EvictionReport::default();
     for server in servers {
         match server.ask().await {
             Ok(remark) => found.remarks.extend(remark),
@@ -151,7 +151,7 @@ async fn look(servers: &[Server]) -> Found {
 mod tests {
     use super::*;
 
-    fn servers_of(variables: &[(&str, &str)]) -> Vec<Server> {
+    fn servers_of(variables: &[(&str, &str)]) -> Vec<WatchedServer> {
         let storage = Storage::from_env(|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         });
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn every_server_in_use_is_asked_once() {
         let redis = ("REDIS_URL", "redis://one/0");
-        let uses = |servers: &[Server]| -> Vec<(&str, bool, bool, bool)> {
+        let uses = |servers: &[WatchedServer]| -> Vec<(&str, bool, bool, bool)> {
             servers.iter().map(|one| (one.named, one.journal, one.documents, one.lease)).collect()
         };
         assert!(servers_of(&[]).is_empty());
@@ -182,7 +182,7 @@ mod tests {
     fn what_may_be_deleted_is_said() {
         let servers = servers_of(&[("REDIS_URL", "redis://one/0"), ("JOURNAL_URL", "redis://two/0")]);
         let [shared, journal] = &servers[..] else { panic!("{servers:?}") };
-        let said = |server: &Server, policy| {
+        let said = |server: &WatchedServer, policy| {
             server.remark(policy).map(|remark| remark.said().english).unwrap_or_default()
         };
         assert_eq!(said(shared, Some("noeviction")), "");

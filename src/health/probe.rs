@@ -90,7 +90,7 @@ pub(crate) struct Answers {
     /// The documents.
     pub(crate) config: Result<ConfigStatus, Finding>,
     /// The Redis servers; `None` = there are none.
-    pub(crate) redis: Option<eviction::Found>,
+    pub(crate) redis: Option<eviction::EvictionReport>,
     /// When what is kept no longer was dropped last; `None` = nobody does it here.
     pub(crate) retention: Option<Rounds>,
     /// Why nothing is polled here.

@@ -40,7 +40,7 @@ pub(super) async fn door(
         if let Some(gate) = answered.gate.as_ref().filter(|_| is_endless(&response)) {
             gate.streams();
         }
-        return Ok(response.map_body(|_, body| BoxBody::new(StreamedAnswer { body, _answered: answered })));
+        return Ok(response.map_body(|_, body| BoxBody::new(StreamedBody { body, _answered: answered })));
     }
     Ok(response)
 }
@@ -52,12 +52,12 @@ fn is_endless(response: &ServiceResponse<BoxBody>) -> bool {
 }
 
 /// An answer whose end nobody knows yet: it is made for as long as it is sent.
-struct StreamedAnswer {
+struct StreamedBody {
     body: BoxBody,
     _answered: Answered,
 }
 
-impl MessageBody for StreamedAnswer {
+impl MessageBody for StreamedBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

@@ -16,7 +16,7 @@ use super::migrate::is_our_own;
 /// What was found under a key.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = CheckedDocument)]
-pub(crate) struct Checked {
+pub(crate) struct CheckedDocument {
     /// Which document.
     pub(crate) key: &'static str,
     /// Whether it is sound.
@@ -47,7 +47,7 @@ pub(crate) async fn all(
     keys: &[Key],
     asked: bool,
     env: &EnvDefaults,
-) -> Vec<Checked> {
+) -> Vec<CheckedDocument> {
     let mut checked = Vec::with_capacity(keys.len());
     for key in keys.iter().copied() {
         let read = match store {
@@ -64,21 +64,21 @@ pub(crate) async fn all(
             Ok(StoreReading::Absent) => (None, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        checked.push(Checked { unread, ..check(key, payload.as_ref(), env) });
+        checked.push(CheckedDocument { unread, ..check(key, payload.as_ref(), env) });
     }
     checked
 }
 
 /// Checks a document; `None` = absent. The words that the reference system has are its own in
 /// every language.
-pub(crate) fn check(key: Key, payload: Option<&Value>, env: &EnvDefaults) -> Checked {
+pub(crate) fn check(key: Key, payload: Option<&Value>, env: &EnvDefaults) -> CheckedDocument {
     let (object, wrong) = match payload {
         None => (None, empty(key)),
         Some(Value::Object(object)) if object.is_empty() => (None, empty(key)),
         Some(document @ Value::Object(object)) => (Some(object), refusal(key, document, env)),
         Some(_) => (None, Some(Said::alike("payload is not a dict"))),
     };
-    Checked {
+    CheckedDocument {
         key: key.as_str(),
         valid: wrong.is_none(),
         status: if wrong.is_none() { "OK" } else { "INVALID" },

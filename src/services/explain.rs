@@ -8,7 +8,7 @@ use render_signal_actors::config::history::{DecidedUnder, versions_of};
 use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::heavy::Heavy;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::compare::Recorded;
+use render_signal_actors::mail::compare::RecordedDecision;
 use render_signal_actors::mail::explain::{Explanation, explain_kept, explain_knowing};
 use render_signal_actors::mail::groups::{self, KnownGroup};
 use render_signal_actors::mail::policy::Policy;
@@ -57,7 +57,7 @@ pub(crate) struct ExplainedToday {
     #[serde(flatten)]
     pub(crate) explained: Explained,
     /// What was decided when it came; `None` = the journal does not tell.
-    pub(crate) recorded: Option<Recorded>,
+    pub(crate) recorded: Option<RecordedDecision>,
 }
 
 /// What today's rules would make of a mail whose content the journal still keeps.

@@ -12,7 +12,7 @@ use render_signal_actors::config::store::Revision;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
-use render_signal_actors::mail::compare::{Change, Judgement, Recorded};
+use render_signal_actors::mail::compare::{DecisionChange, Judgement, RecordedDecision};
 use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -63,10 +63,10 @@ pub(crate) struct Hit {
     pub(crate) after: Judgement,
     /// Where the two differ.
     #[schema(value_type = Vec<Object>)]
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<DecisionChange>,
     /// What the journal recorded, when that is not what the documents in force say.
     #[schema(value_type = Option<Object>)]
-    pub(crate) recorded: Option<Recorded>,
+    pub(crate) recorded: Option<RecordedDecision>,
 }
 
 impl Hit {

@@ -15,7 +15,7 @@ use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::Mail;
-use render_signal_actors::mail::compare::{Comparison, Recorded, Trial};
+use render_signal_actors::mail::compare::{Comparison, RecordedDecision, Trial};
 use render_signal_actors::readmodel::queries::{MailRow, count_since, mails_since};
 use serde::Serialize;
 use serde_json::Value;
@@ -94,7 +94,7 @@ pub(crate) struct TrialCase {
     /// It, or why there is nothing to try.
     pub(crate) content: Result<Mail, String>,
     /// What the journal says was decided about it.
-    pub(crate) recorded: Option<Recorded>,
+    pub(crate) recorded: Option<RecordedDecision>,
 }
 
 /// What a mail came to.
@@ -121,7 +121,7 @@ pub(crate) struct ComparedMail {
     /// Under the documents in force, and under those that are tried.
     pub(crate) comparison: Comparison,
     /// What the journal recorded, when that is not what the documents in force say.
-    pub(crate) departed: Option<Recorded>,
+    pub(crate) departed: Option<RecordedDecision>,
 }
 
 /// How many of what.

@@ -33,7 +33,7 @@ pub(super) fn read(reader: &mut VariableReader<'_>, defaults: &EnvDefaults) -> O
     let wants_direct = own.into_iter().any(|variable| is_set(reader, variable));
     let mode = reader.choice(&vars::R2_MODE);
     let worker = r2_worker(reader, defaults).map(R2Settings::Worker);
-    let limits = CopyLimits::read(reader);
+    let limits = R2CopyLimits::read(reader);
     match mode.as_str() {
         "worker" => worker,
         "direct" => direct(reader, defaults, &limits),
@@ -55,13 +55,13 @@ pub(super) fn read(reader: &mut VariableReader<'_>, defaults: &EnvDefaults) -> O
 }
 
 /// What a copy may cost.
-struct CopyLimits {
+struct R2CopyLimits {
     max_bytes: u64,
     retention_hours: u64,
     seconds: u64,
 }
 
-impl CopyLimits {
+impl R2CopyLimits {
     fn read(reader: &mut VariableReader<'_>) -> Self {
         Self {
             max_bytes: reader.int(&vars::R2_MAX_FILE_BYTES),
@@ -93,7 +93,7 @@ pub(super) fn archive(reader: &mut VariableReader<'_>, defaults: &EnvDefaults) -
 fn direct(
     reader: &mut VariableReader<'_>,
     defaults: &EnvDefaults,
-    limits: &CopyLimits,
+    limits: &R2CopyLimits,
 ) -> Option<R2Settings> {
     let before = reader.errors.len();
     let account = account(reader, defaults, DIRECT);

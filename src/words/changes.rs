@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use render_signal_actors::mail::compare::Change;
+use render_signal_actors::mail::compare::DecisionChange;
 use serde_json::Value;
 
 use super::reasons;
@@ -35,7 +35,7 @@ pub(crate) fn field(lang: Lang, field: &str) -> Cow<'_, str> {
 
 /// A value of the decision that is a word of the program's; `None` = what a mail or a document
 /// says, which is shown as it is.
-pub(crate) fn value<'v>(lang: Lang, change: &Change, value: &'v Value) -> Option<Cow<'v, str>> {
+pub(crate) fn value<'v>(lang: Lang, change: &DecisionChange, value: &'v Value) -> Option<Cow<'v, str>> {
     match (change.field.as_str(), value) {
         ("reason", Value::String(code)) => Some(reasons::by_code(lang, code)),
         ("decision", Value::String(code)) => Some(reasons::decision(lang, code).into()),

@@ -1,6 +1,6 @@
 //! Why a mail would or would not trigger: the words around what an explanation says itself.
 
-use render_signal_actors::mail::explain::{Explanation, Step};
+use render_signal_actors::mail::explain::{Explanation, ExplainStep};
 use render_signal_actors::said;
 
 use super::reasons;
@@ -15,7 +15,7 @@ pub(crate) const fn check_column(lang: Lang) -> usize {
 }
 
 /// What a step asked: its code in English, the id of a detector in both languages.
-pub(crate) fn check(lang: Lang, step: &Step) -> &str {
+pub(crate) fn check(lang: Lang, step: &ExplainStep) -> &str {
     let code = step.check.as_ref();
     if lang == Lang::En || step.detector.is_some() {
         return code;

@@ -14,8 +14,8 @@ use render_signal_actors::mail::work::{Draft, DraftMeta, deliver_rows};
 use render_signal_actors::mail::{Link, Mail, Outcome, Verdict, decide, groups, parse};
 use render_signal_actors::r2::links::book::{self, Bounds};
 use render_signal_actors::r2::normalize::{object_key, time_limit};
-use render_signal_actors::r2::outcome::{Fate, Obtained, settle_links};
-use render_signal_actors::r2::plan::{LONGEST, Source, Unplanned, plan};
+use render_signal_actors::r2::outcome::{LinkFate, Obtained, settle_links};
+use render_signal_actors::r2::plan::{LONGEST, SourceLink, Unplanned, plan};
 use render_signal_actors::r2::{Copied, LINKS_PER_MAIL, NoCopy, address, name};
 use render_signal_actors::readmodel::queries::LinkRow;
 use render_signal_actors::webhook::sign::SigningKeys;
@@ -53,16 +53,16 @@ fn offload(draft: Draft, policy: &Policy, now: DateTime<Utc>) {
     deliver(&mail, &verdict, &links, policy, now);
 }
 
-fn fate(planned: Result<Source, Unplanned>, email_id: &str) -> Fate {
+fn fate(planned: Result<SourceLink, Unplanned>, email_id: &str) -> LinkFate {
     let source = match planned {
         Ok(source) => source,
-        Err(why) => return Fate::Untried(why),
+        Err(why) => return LinkFate::Untried(why),
     };
     // Each byte of a link is encoded as three, and five bytes of an entity as eighteen.
     assert!(source.url.len() <= 4 * LONGEST + 64, "{} bytes of {:.80}", source.url.len(), source.url);
     let known = providers::defaults();
     if !known.named(&source.provider).is_some_and(|provider| provider.reach.allows(&source.url)) {
-        return Fate::Tried(Err(NoCopy::lasting("its host is not one of the known file services")));
+        return LinkFate::Tried(Err(NoCopy::lasting("its host is not one of the known file services")));
     }
     black_box(time_limit(&source.url, &source.provider));
     let key = object_key(&source.url, &source.provider);
@@ -73,9 +73,9 @@ fn fate(planned: Result<Source, Unplanned>, email_id: &str) -> Fate {
             let last = key.rsplit('/').next().unwrap_or_default();
             let original_filename = name::sanitise(last);
             let copy = Copied { source_url: source.url, r2_url, original_filename, expires_at: None };
-            Fate::Tried(Ok(Obtained { copy, reused_from: Some(email_id.to_owned()) }))
+            LinkFate::Tried(Ok(Obtained { copy, reused_from: Some(email_id.to_owned()) }))
         }
-        Err(why) => Fate::Tried(Err(NoCopy::lasting(why))),
+        Err(why) => LinkFate::Tried(Err(NoCopy::lasting(why))),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::config::store::StoreReading;
 use crate::kernel::aggregate::{Aggregate as _, Loaded, rehydrate};
 use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
-use crate::readmodel::queries::access::{self as rows, LinkRow};
+use crate::readmodel::queries::access::{self as rows, SignInLinkRow};
 
 /// Who changes the document, for its history.
 pub const ORIGIN: &str = "access";
@@ -407,7 +407,7 @@ impl MagicLinks {
     }
 }
 
-fn of_row(row: &LinkRow, record: Option<&Record>, now: DateTime<Utc>) -> LinkSeen {
+fn of_row(row: &SignInLinkRow, record: Option<&Record>, now: DateTime<Utc>) -> LinkSeen {
     let single_use = record.map_or(row.single_use, |record| record.single_use);
     let expires_at = record.map_or(row.expires_at, |record| record.expires_at);
     let used = single_use && (row.uses > 0 || record.is_some_and(|record| record.consumed));

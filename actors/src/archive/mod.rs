@@ -38,7 +38,7 @@ use crate::kernel::digest::short_sha256;
 use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
 use crate::mail::life::mail_stream;
-use crate::readmodel::queries::archive::{self as candidates, Candidate, What};
+use crate::readmodel::queries::archive::{self as candidates, Candidate, ArchiveKind};
 use crate::webhook::events::RATE;
 use crate::worker::worker_stream;
 
@@ -98,7 +98,7 @@ impl Archiver {
                 .await
                 .map_err(|error| error.to_string())?;
             let last_mail =
-                page.iter().rfind(|candidate| candidate.what == What::Mail).map(|candidate| candidate.place);
+                page.iter().rfind(|candidate| candidate.what == ArchiveKind::Mail).map(|candidate| candidate.place);
             self.batch(page, before, head, &mut round).await?;
             match last_mail {
                 Some(place) => after = place,
@@ -152,11 +152,11 @@ impl Archiver {
     ) -> Result<Vec<DepartingStream>, String> {
         let unreadable = |error: crate::kernel::event::EventError| error.to_string();
         let first = self.read(match candidate.what {
-            What::Worker => worker_stream(&candidate.key),
-            What::Rate => StreamId::new(RATE, &candidate.key),
-            What::Session => session_stream(&candidate.key),
-            What::MagicLink => link_stream(&candidate.key),
-            What::Mail | What::Remainder => mail_stream(&candidate.key),
+            ArchiveKind::Worker => worker_stream(&candidate.key),
+            ArchiveKind::Rate => StreamId::new(RATE, &candidate.key),
+            ArchiveKind::Session => session_stream(&candidate.key),
+            ArchiveKind::MagicLink => link_stream(&candidate.key),
+            ArchiveKind::Mail | ArchiveKind::Remainder => mail_stream(&candidate.key),
         });
         let first = first.await?;
         if !settled::is_old(&first.events, before) {
@@ -164,16 +164,16 @@ impl Archiver {
         }
         match candidate.what {
             // A session ends long before that, by itself.
-            What::Worker | What::Rate | What::Session => return Ok(vec![first]),
-            What::MagicLink => {
+            ArchiveKind::Worker | ArchiveKind::Rate | ArchiveKind::Session => return Ok(vec![first]),
+            ArchiveKind::MagicLink => {
                 let over = settled::is_over(&first.events, before).map_err(unreadable)?;
                 return Ok(if over { vec![first] } else { Vec::new() });
             }
-            What::Remainder => {
+            ArchiveKind::Remainder => {
                 let left = settled::is_remainder(&first.events).map_err(unreadable)?;
                 return Ok(if left { vec![first] } else { Vec::new() });
             }
-            What::Mail => {}
+            ArchiveKind::Mail => {}
         }
         let Some(deliveries) = settled::deliveries_of(&candidate.key, &first.events).map_err(unreadable)?
         else {

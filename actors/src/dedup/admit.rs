@@ -25,7 +25,7 @@ use crate::mail::groups::{self, GroupOwner, KnownGroup};
 use crate::mail::life::{MailReceived, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::{IgnoreReason, LONGEST_HEADER, Mail, Outcome, Verdict, content, decide, identity, parse};
-use crate::messages::{Admit, AdmitError, Admitted, Decision, Source};
+use crate::messages::{Admit, AdmitError, Admitted, AdmissionDecision, Source};
 
 /// Mails parsed at the same time.
 const MAX_PARSING: usize = 16;
@@ -77,7 +77,7 @@ struct DecidedMail {
     content: Option<String>,
     commit: Result<Commit, EventError>,
     /// What was decided.
-    decision: Decision,
+    decision: AdmissionDecision,
     admit: Admit,
     /// Version of the configuration it was decided under.
     under: u64,
@@ -284,7 +284,7 @@ fn decided(
     };
     let sender = mail.sender.clone();
     let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, known.group.as_ref());
-    let decision = Decision::of(&decided.0.outcome);
+    let decision = AdmissionDecision::of(&decided.0.outcome);
     let commit = commit::admission(&key, received, mail, decided, admit.fence.clone(), cx);
     DecidedMail { key, sender, content: Some(content), commit, decision, admit, under: cx.policy.version }
 }
@@ -305,7 +305,7 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> DecidedMail {
         cx,
     );
     let sender = String::new();
-    let decision = Decision::Quarantined;
+    let decision = AdmissionDecision::Quarantined;
     DecidedMail { key, sender, content: None, commit, decision, admit, under: cx.policy.version }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{Journal, JournalError};
-use crate::mail::compare::{Recorded, recorded};
+use crate::mail::compare::{RecordedDecision, recorded};
 use crate::mail::heading::{Heading, heading_key};
 use crate::mail::life::{MailEvent, MailReceived, mail_stream};
 use crate::mail::work::{delivery_body_key, draft_body_key, stranger_key};
@@ -16,7 +16,7 @@ pub struct JournalMail {
     /// When it was decided on first.
     pub at: DateTime<Utc>,
     /// What was decided then.
-    pub recorded: Option<Recorded>,
+    pub recorded: Option<RecordedDecision>,
     /// It, or why there is nothing to read.
     pub content: Result<Mail, ContentGone>,
 }

@@ -292,13 +292,13 @@ impl DialCheck for Recorder {
 
 /// A name server whose answers change: each is given once, the last one for ever.
 #[derive(Default)]
-struct Answers {
+struct ScriptedAnswers {
     script: Mutex<HashMap<String, VecDeque<Vec<IpAddr>>>>,
     asked: AtomicUsize,
 }
 
 #[async_trait]
-impl Resolver for Answers {
+impl Resolver for ScriptedAnswers {
     async fn resolve(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let mut script = self.script.lock().unwrap();
@@ -314,7 +314,7 @@ struct Lab {
     options: ClientOptions,
     client: GuardedClient,
     recorder: Arc<Recorder>,
-    names: Arc<Answers>,
+    names: Arc<ScriptedAnswers>,
 }
 
 impl Lab {
@@ -330,7 +330,7 @@ impl Lab {
             .collect();
         let (recorder, names) = (
             Arc::new(Recorder::default()),
-            Arc::new(Answers { script: Mutex::new(script), asked: AtomicUsize::new(0) }),
+            Arc::new(ScriptedAnswers { script: Mutex::new(script), asked: AtomicUsize::new(0) }),
         );
         let options =
             ClientOptions { resolver: names.clone(), dialer: recorder.clone(), ..ClientOptions::default() };

@@ -17,7 +17,7 @@ use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Journal as _, Queue};
 use crate::mail::policy::Policy;
 use crate::mail::{HoldReason, IgnoreReason};
-use crate::messages::Decision;
+use crate::messages::AdmissionDecision;
 
 struct Down(std::sync::atomic::AtomicBool);
 
@@ -101,7 +101,7 @@ fn a_pushed_mail_is_routed_once_and_marked_nowhere() {
     play(|scene| async move {
         let first = scene.ingress.take(pushed("", LOT, PAGE)).await.unwrap();
         assert_eq!(first.email_id, "a849bc7dba97345affe87b078d72828a");
-        assert_eq!((first.duplicate, first.decision), (false, Some(Decision::Routed)));
+        assert_eq!((first.duplicate, first.decision), (false, Some(AdmissionDecision::Routed)));
         let again = scene.ingress.take(pushed("", LOT, PAGE)).await.unwrap();
         assert_eq!((again.email_id, again.duplicate), (first.email_id.clone(), true));
         // Once the script sends ids, what it pushed before is known still.
@@ -136,14 +136,14 @@ fn every_decision_is_told_and_in_the_journal() {
             scene.ingress.take(pushed("", subject, body)).await.unwrap().decision
         };
         // W-89: what holds for mails of a mailbox holds for these.
-        assert_eq!(decided("Re: Lot 1", PAGE).await, Some(Decision::Ignored(IgnoreReason::Reply)));
-        assert_eq!(decided("Lot 2", "bonjour").await, Some(Decision::Ignored(IgnoreReason::NoLinks)));
+        assert_eq!(decided("Re: Lot 1", PAGE).await, Some(AdmissionDecision::Ignored(IgnoreReason::Reply)));
+        assert_eq!(decided("Lot 2", "bonjour").await, Some(AdmissionDecision::Ignored(IgnoreReason::NoLinks)));
         scene.set(|policy| policy.sending_enabled = false);
-        assert_eq!(decided("Lot 3", PAGE).await, Some(Decision::Held(HoldReason::SendingDisabled)));
+        assert_eq!(decided("Lot 3", PAGE).await, Some(AdmissionDecision::Held(HoldReason::SendingDisabled)));
         scene.set(|policy| policy.allowed_senders = vec!["somebody@else.fr".to_owned()]);
-        assert_eq!(decided("Lot 4", PAGE).await, Some(Decision::Ignored(IgnoreReason::SenderNotAllowed)));
+        assert_eq!(decided("Lot 4", PAGE).await, Some(AdmissionDecision::Ignored(IgnoreReason::SenderNotAllowed)));
         scene.set(|policy| policy.max_email_bytes = Some(100));
-        assert_eq!(decided("Lot 5", PAGE).await, Some(Decision::Ignored(IgnoreReason::TooLarge)));
+        assert_eq!(decided("Lot 5", PAGE).await, Some(AdmissionDecision::Ignored(IgnoreReason::TooLarge)));
         let log = scene.log().await;
         let decisions = log.iter().filter(|event| event.kind != "mail.received").count();
         assert_eq!((log.len(), decisions), (10, 5));

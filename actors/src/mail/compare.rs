@@ -53,7 +53,7 @@ struct Webhook {
 
 /// One thing that differs. Addresses are masked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
+pub struct DecisionChange {
     /// `decision`, `reason`, `detail`, `hold_until`, `detector`, `delivery_time`, `urgent`,
     /// `targets`, `priority`, `address of <target>`, `payload for <target>: <field>`.
     pub field: String,
@@ -71,7 +71,7 @@ pub struct Comparison {
     /// Under the second one.
     pub after: Judgement,
     /// Where they differ; empty = nowhere.
-    pub changes: Vec<Change>,
+    pub changes: Vec<DecisionChange>,
 }
 
 /// Two policies on the same mails.
@@ -196,11 +196,11 @@ fn webhook(
     }
 }
 
-fn changes(before: &Judgement, after: &Judgement) -> Vec<Change> {
+fn changes(before: &Judgement, after: &Judgement) -> Vec<DecisionChange> {
     let mut found = Vec::new();
     let mut differ = |field: String, before: Value, after: Value| {
         if before != after {
-            found.push(Change { field, before, after });
+            found.push(DecisionChange { field, before, after });
         }
     };
     let instant = |at: Option<DateTime<Utc>>| Value::from(at.map(|at| at.to_rfc3339()));
@@ -221,11 +221,11 @@ fn changes(before: &Judgement, after: &Judgement) -> Vec<Change> {
     found
 }
 
-fn webhook_changes(target: &str, before: &Webhook, after: &Webhook, found: &mut Vec<Change>) {
+fn webhook_changes(target: &str, before: &Webhook, after: &Webhook, found: &mut Vec<DecisionChange>) {
     if before.url != after.url {
         // They may look the same: what differs is behind the mask.
         let shown = |url: &str| Value::from((!url.is_empty()).then(|| mask_url(url)));
-        found.push(Change {
+        found.push(DecisionChange {
             field: format!("address of {target}"),
             before: shown(&before.url),
             after: shown(&after.url),
@@ -235,7 +235,7 @@ fn webhook_changes(target: &str, before: &Webhook, after: &Webhook, found: &mut 
     for field in fields {
         let (ours, theirs) = (before.fields.get(field), after.fields.get(field));
         if ours != theirs {
-            found.push(Change {
+            found.push(DecisionChange {
                 field: format!("payload for {target}: {field}"),
                 before: ours.cloned().unwrap_or_default(),
                 after: theirs.cloned().unwrap_or_default(),
@@ -246,7 +246,7 @@ fn webhook_changes(target: &str, before: &Webhook, after: &Webhook, found: &mut 
 
 /// What the journal says was decided about a mail when it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Recorded {
+pub struct RecordedDecision {
     /// As in [`Judgement`].
     pub decision: &'static str,
     /// As in [`Judgement`].
@@ -257,10 +257,10 @@ pub struct Recorded {
 
 /// The first decision in the stream of a mail; `None` = there is none.
 #[must_use]
-pub fn recorded(events: &[MailEvent]) -> Option<Recorded> {
-    let so = |decision, reason| Some(Recorded { decision, reason, targets: Vec::new() });
+pub fn recorded(events: &[MailEvent]) -> Option<RecordedDecision> {
+    let so = |decision, reason| Some(RecordedDecision { decision, reason, targets: Vec::new() });
     events.iter().find_map(|event| match event {
-        MailEvent::Routed(routed) => Some(Recorded {
+        MailEvent::Routed(routed) => Some(RecordedDecision {
             decision: "deliver",
             reason: None,
             targets: routed.deliveries.iter().map(|delivery| delivery.target.clone()).collect(),
@@ -272,7 +272,7 @@ pub fn recorded(events: &[MailEvent]) -> Option<Recorded> {
     })
 }
 
-impl Recorded {
+impl RecordedDecision {
     /// Whether it is what `judgement` says, too.
     #[must_use]
     pub fn agrees_with(&self, judgement: &Judgement) -> bool {

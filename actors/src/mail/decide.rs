@@ -8,7 +8,7 @@ use super::authentication::Mode;
 use super::conditions::Facts;
 use super::detectors::{OutsideWindow, Recognised};
 use super::filters::Content;
-use super::links::Found;
+use super::links::FoundLinks;
 use super::policy::{Policy, Window};
 use super::rules::{self, Rule};
 use super::windows::{self, Closed, parse_time_hhmm};
@@ -35,7 +35,7 @@ pub(super) struct Material<'m> {
     mail: &'m Mail,
     policy: &'m Policy,
     combined: OnceCell<String>,
-    found: OnceCell<Found>,
+    found: OnceCell<FoundLinks>,
     content: OnceCell<Content>,
 }
 
@@ -53,7 +53,7 @@ impl<'m> Material<'m> {
     }
 
     /// The links, and why there may be more.
-    pub(super) fn found(&self) -> &Found {
+    pub(super) fn found(&self) -> &FoundLinks {
         self.found.get_or_init(|| links::of_mail(self.mail, &self.policy.providers))
     }
 

@@ -54,7 +54,7 @@ pub struct Explanation {
     /// Empty unless it is delivered now.
     pub deliveries: Vec<Delivery>,
     /// Every check that was made, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ExplainStep>,
     /// What could not be read.
     pub flaws: Vec<String>,
 }
@@ -79,7 +79,7 @@ pub struct Delivery {
 
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct ExplainStep {
     /// `readable`, `size`, `configuration`, `allow_list`, `reply`, `keywords`, `attachments`, `links`, the id
     /// of a detector, `sending`, `window`, `subject_group`, `rule`, `default_target`,
     /// `priority`.
@@ -97,7 +97,7 @@ pub struct Step {
     pub condition: Option<String>,
 }
 
-impl Step {
+impl ExplainStep {
     fn new(check: impl Into<Cow<'static, str>>, outcome: &'static str, detail: Said) -> Self {
         Self { check: check.into(), outcome, detail, detector: None, condition: None }
     }
@@ -128,7 +128,7 @@ pub fn explain_knowing(
         Ok(mail) => mail,
         Err(unreadable) => return unreadable_mail(raw, &unreadable),
     };
-    let mut steps = vec![Step::new(
+    let mut steps = vec![ExplainStep::new(
         "readable",
         "pass",
         said!("les champs d'en-tête d'un mail ont été trouvés", "the header fields of a mail were found"),
@@ -137,7 +137,7 @@ pub fn explain_knowing(
         let bytes = raw.len();
         let detail =
             said!("{bytes} octets ; la limite est de {limit}", "{bytes} bytes; the limit is {limit}");
-        steps.push(Step::new("size", "stop", detail));
+        steps.push(ExplainStep::new("size", "stop", detail));
         let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
         return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, None, policy, steps);
     }
@@ -153,7 +153,7 @@ pub fn explain_kept(
     now: DateTime<Utc>,
     group: Option<&KnownGroup>,
 ) -> Explanation {
-    let steps = vec![Step::new(
+    let steps = vec![ExplainStep::new(
         "readable",
         "pass",
         said!("il est conservé, et a été relu", "it is kept, and was read again"),
@@ -166,7 +166,7 @@ fn explain_read(
     policy: &Policy,
     now: DateTime<Utc>,
     group: Option<&KnownGroup>,
-    mut steps: Vec<Step>,
+    mut steps: Vec<ExplainStep>,
 ) -> Explanation {
     // What the mail says is shown even when an earlier check ends the matter.
     let material = Material::of(&mail, policy);
@@ -218,7 +218,7 @@ fn unreadable_mail(raw: &[u8], unreadable: &parse::Unreadable) -> Explanation {
         detail: None,
         hold_until: None,
         deliveries: Vec::new(),
-        steps: vec![Step::new("readable", "stop", unreadable.said())],
+        steps: vec![ExplainStep::new("readable", "stop", unreadable.said())],
         flaws: Vec::new(),
     }
 }
@@ -228,7 +228,7 @@ fn assemble(
     verdict: Verdict,
     detail: Option<Said>,
     policy: &Policy,
-    steps: Vec<Step>,
+    steps: Vec<ExplainStep>,
 ) -> Explanation {
     let Verdict { detection, links, outcome } = verdict;
     let (decision, reason, hold_until) = match &outcome {

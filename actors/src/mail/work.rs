@@ -119,7 +119,7 @@ pub struct DraftMeta {
     pub stranger: Option<Stranger>,
     /// Its links cannot be copied at the moment, and it waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<CopyWait>,
     /// Targets whose deliveries were cancelled while its links were copied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cancelled: Vec<String>,
@@ -127,7 +127,7 @@ pub struct DraftMeta {
 
 /// How long a mail has been waiting for copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct CopyWait {
     /// Since when.
     pub since: DateTime<Utc>,
     /// Tries so far.

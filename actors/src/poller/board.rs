@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::source::ListedMail;
+use super::source::MailboxItem;
 use crate::messages::PollerStatus;
 
 /// The mailbox counts as silent no earlier than this.
@@ -62,7 +62,7 @@ struct BoardInner {
     active_since: Option<DateTime<Utc>>,
     failures: u32,
     /// Listed and not yet in the journal.
-    waiting: BTreeMap<PlaceKey, ListedMail>,
+    waiting: BTreeMap<PlaceKey, MailboxItem>,
     uid_next: u64,
     cursor: u64,
 }
@@ -126,7 +126,7 @@ impl PollerBoard {
     }
 
     /// These mails are not in the journal; adds them, or what is newly known of them.
-    pub(super) fn wait_for(&self, mails: &[ListedMail]) {
+    pub(super) fn wait_for(&self, mails: &[MailboxItem]) {
         let mut inner = self.lock();
         for mail in mails {
             inner.uid_next = inner.uid_next.max(mail.uid.saturating_add(1));
@@ -145,7 +145,7 @@ impl PollerBoard {
     }
 
     /// Everything that waits, oldest first.
-    pub(super) fn waiting(&self) -> Vec<ListedMail> {
+    pub(super) fn waiting(&self) -> Vec<MailboxItem> {
         self.lock().waiting.values().cloned().collect()
     }
 

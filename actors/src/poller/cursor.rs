@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use super::source::ListedMail;
+use super::source::MailboxItem;
 use crate::kernel::projection::{ViewError, Views};
 use crate::mail::life::uid_of;
 
@@ -43,12 +43,12 @@ pub(super) async fn unknown(
     views: &Views,
     mailbox: &str,
     validity: u64,
-    listed: Vec<ListedMail>,
-) -> Result<Vec<ListedMail>, ViewError> {
+    listed: Vec<MailboxItem>,
+) -> Result<Vec<MailboxItem>, ViewError> {
     let mut unknown = Vec::new();
     let mut rest = listed.into_iter().peekable();
     while rest.peek().is_some() {
-        let chunk: Vec<ListedMail> = rest.by_ref().take(CHUNK).collect();
+        let chunk: Vec<MailboxItem> = rest.by_ref().take(CHUNK).collect();
         let names: Vec<String> = chunk.iter().map(|candidate| candidate.item.clone()).collect();
         let mailbox = mailbox.to_owned();
         let validity = as_stored(validity);

@@ -7,7 +7,7 @@
 
 use super::log::LogError;
 use super::round::ADMISSIONS;
-use super::source::ListedMail;
+use super::source::MailboxItem;
 use super::state::{MailboxCommand, MailboxSuspected};
 use super::visit::{Visit, VisitEnd};
 use crate::alone::DEATHS;
@@ -52,7 +52,7 @@ impl Visit<'_> {
 
     /// Notes that this mail is about to be read alone, where that is so. True = too many workers
     /// died of it, it must not be read.
-    pub(super) async fn suspect(&mut self, mail: &ListedMail) -> Result<bool, VisitEnd> {
+    pub(super) async fn suspect(&mut self, mail: &MailboxItem) -> Result<bool, VisitEnd> {
         if !self.first.are_on_trial() {
             return Ok(false);
         }

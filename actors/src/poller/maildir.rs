@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::source::{
-    Detail, LONGEST_HEADER, ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailSource,
+    Detail, LONGEST_HEADER, ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailSource,
     MailboxSession, MailboxStatus, Sink, SourceError, Wake, header_end,
 };
 use crate::messages::Source;
@@ -96,7 +96,7 @@ impl MailboxSession for MaildirSession {
         MailboxStatus { validity: 0, uid_next: 0, exists: self.exists }
     }
 
-    async fn list(&mut self, _: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
+    async fn list(&mut self, _: &ListScope) -> Result<Vec<MailboxItem>, SourceError> {
         let folders = self.folders.clone();
         let (times, mails) = on_disk(move || {
             // Before the listing: what comes meanwhile is listed twice rather than never.
@@ -107,16 +107,16 @@ impl MailboxSession for MaildirSession {
         .await?;
         self.confirm = self.listed.as_ref() != Some(&times);
         self.listed = Some(times);
-        let mut unread: Vec<ListedMail> = mails
+        let mut unread: Vec<MailboxItem> = mails
             .into_iter()
             .filter(|(_, place)| !place.seen())
-            .map(|(item, _)| ListedMail { item, uid: 0, detail: None })
+            .map(|(item, _)| MailboxItem { item, uid: 0, detail: None })
             .collect();
         unread.sort_by(|a, b| a.item.cmp(&b.item));
         Ok(unread)
     }
 
-    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
+    async fn describe(&mut self, mails: &[MailboxItem]) -> Result<Vec<MailboxItem>, SourceError> {
         let folders = self.folders.clone();
         let items: Vec<String> = mails.iter().map(|mail| mail.item.clone()).collect();
         on_disk(move || {
@@ -128,7 +128,7 @@ impl MailboxSession for MaildirSession {
                     let metadata = std::fs::metadata(folders.path_of(place)).ok()?;
                     let arrived_at = metadata.modified().ok().map(chrono::DateTime::from);
                     let detail = Detail { size: metadata.len(), arrived_at, seen: place.seen() };
-                    Some(ListedMail { item, uid: 0, detail: Some(detail) })
+                    Some(MailboxItem { item, uid: 0, detail: Some(detail) })
                 })
                 .collect())
         })

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::board::PollerPhase;
 use super::keeper::VisitStop;
 use super::source::{
-    Fetched, ListedMail, LoadPart, LoadRequest, LoadedBody, MailboxSession, Sink, SourceError,
+    Fetched, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailboxSession, Sink, SourceError,
 };
 use super::visit::{Visit, VisitEnd};
 use crate::kernel::port::Port;
@@ -39,7 +39,7 @@ const SUSPECTS: usize = 64;
 
 /// A mail after its admission.
 struct SettledMail {
-    mail: ListedMail,
+    mail: MailboxItem,
     answer: Result<Admitted, RoundRefusal>,
 }
 
@@ -71,7 +71,7 @@ impl Visit<'_> {
         // An admission without an answer may have been one: such a mail waits no longer.
         let board = self.board;
         self.troubles.retain(|item| board.waits(item));
-        let (alone, together): (Vec<ListedMail>, Vec<ListedMail>) =
+        let (alone, together): (Vec<MailboxItem>, Vec<MailboxItem>) =
             self.board.waiting().into_iter().partition(|mail| self.troubles.retry_at(&mail.item).is_some());
         let done = self.take_in_together(session, &together).await;
         self.board.trouble(self.troubles.shown());
@@ -94,7 +94,7 @@ impl Visit<'_> {
     async fn take_in_together(
         &mut self,
         session: &mut dyn MailboxSession,
-        mails: &[ListedMail],
+        mails: &[MailboxItem],
     ) -> Result<(), VisitEnd> {
         if mails.is_empty() {
             return Ok(());
@@ -120,12 +120,12 @@ impl Visit<'_> {
     async fn take_in_alone(
         &mut self,
         session: &mut dyn MailboxSession,
-        mail: ListedMail,
+        mail: MailboxItem,
     ) -> Result<(), VisitEnd> {
         let mut tally = RoundTally::default();
         let mut admissions = JoinSet::new();
         // Looked at anew: it may be gone by now.
-        let mail = [ListedMail { detail: None, ..mail }];
+        let mail = [MailboxItem { detail: None, ..mail }];
         let done = self.take_slice(session, &mail, &mut admissions, &mut tally).await;
         let done = self.finish(admissions, &mut tally, done).await;
         for (item, why) in tally.failed {
@@ -194,12 +194,12 @@ impl Visit<'_> {
     async fn take_slice(
         &mut self,
         session: &mut dyn MailboxSession,
-        slice: &[ListedMail],
+        slice: &[MailboxItem],
         admissions: &mut JoinSet<SettledMail>,
         tally: &mut RoundTally,
     ) -> Result<(), VisitEnd> {
         let described = self.describe(session, slice).await?;
-        let (ours, others): (Vec<ListedMail>, Vec<ListedMail>) =
+        let (ours, others): (Vec<MailboxItem>, Vec<MailboxItem>) =
             described.into_iter().partition(|mail| self.is_ours(mail));
         for mail in others {
             self.board.done(mail.uid, &mail.item, false);
@@ -209,7 +209,7 @@ impl Visit<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut left: BTreeMap<String, ListedMail> =
+        let mut left: BTreeMap<String, MailboxItem> =
             ours.into_iter().map(|mail| (mail.item.clone(), mail)).collect();
         let loaded = self.load(session, &wanted, &mut left, admissions, tally).await;
         if loaded.is_ok() {
@@ -236,9 +236,9 @@ impl Visit<'_> {
     async fn describe(
         &mut self,
         session: &mut dyn MailboxSession,
-        slice: &[ListedMail],
-    ) -> Result<Vec<ListedMail>, VisitEnd> {
-        let (known, unknown): (Vec<ListedMail>, Vec<ListedMail>) =
+        slice: &[MailboxItem],
+    ) -> Result<Vec<MailboxItem>, VisitEnd> {
+        let (known, unknown): (Vec<MailboxItem>, Vec<MailboxItem>) =
             slice.iter().cloned().partition(|mail| mail.detail.is_some());
         if unknown.is_empty() {
             return Ok(known);
@@ -273,7 +273,7 @@ impl Visit<'_> {
         &mut self,
         session: &mut dyn MailboxSession,
         wanted: &[LoadRequest],
-        left: &mut BTreeMap<String, ListedMail>,
+        left: &mut BTreeMap<String, MailboxItem>,
         admissions: &mut JoinSet<SettledMail>,
         tally: &mut RoundTally,
     ) -> Result<(), VisitEnd> {
@@ -315,7 +315,7 @@ impl Visit<'_> {
     async fn fetched(
         &mut self,
         fetched: Fetched,
-        mail: ListedMail,
+        mail: MailboxItem,
         admissions: &mut JoinSet<SettledMail>,
     ) -> Result<(), VisitEnd> {
         let (body, share) = fetched.into_parts();
@@ -381,14 +381,14 @@ impl Visit<'_> {
         Ok(())
     }
 
-    fn gone(&mut self, mail: &ListedMail) {
+    fn gone(&mut self, mail: &MailboxItem) {
         tracing::info!(item = mail.item, "a mail left the mailbox before it could be read");
         self.troubles.cleared(&mail.item);
         self.board.done(mail.uid, &mail.item, false);
     }
 }
 
-fn wanted(mail: &ListedMail, limit: u64) -> LoadRequest {
+fn wanted(mail: &MailboxItem, limit: u64) -> LoadRequest {
     let size = mail.detail.map_or(0, |detail| detail.size);
     let part = if size > limit { LoadPart::Header } else { LoadPart::Full };
     LoadRequest { item: mail.item.clone(), uid: mail.uid, size, limit, part }

@@ -77,7 +77,7 @@ pub struct ListScope {
 
 /// A mail that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedMail {
+pub struct MailboxItem {
     /// Its name: the UID in decimal, or the unique part of a Maildir file name.
     pub item: String,
     /// Its UID; 0 for a source without UIDs.
@@ -211,10 +211,10 @@ pub trait MailboxSession: Send {
     fn opened(&self) -> MailboxStatus;
 
     /// Mails within `scope`, in any order, each once.
-    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError>;
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<MailboxItem>, SourceError>;
 
     /// Size, arrival and flags of mails. Those that are gone are left out.
-    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError>;
+    async fn describe(&mut self, mails: &[MailboxItem]) -> Result<Vec<MailboxItem>, SourceError>;
 
     /// Loads mails, without marking them, and hands each to `sink` as soon as it is there,
     /// in any order, each exactly once.

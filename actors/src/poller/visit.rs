@@ -15,7 +15,7 @@ use super::first::FirstReadings;
 use super::flags::Flags;
 use super::keeper::{Stay, Stopping, VisitStop};
 use super::log::{LogError, MailboxLog};
-use super::source::{ListScope, ListedMail, MailboxSession, MailboxStatus, SourceError, Wake};
+use super::source::{ListScope, MailboxItem, MailboxSession, MailboxStatus, SourceError, Wake};
 use super::state::{Known, MailboxCommand};
 use super::trouble::Troubles;
 use super::{Control, PollerDeps, cursor};
@@ -339,7 +339,7 @@ impl<'a> Visit<'a> {
 
     /// Whether a mail that was listed is ours: after a change of UIDVALIDITY, the source
     /// may list mails that had been read before the first sight.
-    pub(super) fn is_ours(&self, mail: &ListedMail) -> bool {
+    pub(super) fn is_ours(&self, mail: &MailboxItem) -> bool {
         let (Some(known), Some(detail)) = (self.log.known(), mail.detail) else {
             return true;
         };

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use uuid::Uuid;
 
 use super::R2Deps;
-use super::transfer::{Shared, Tally, claim_lease, give_back, offload_mail};
+use super::transfer::{SharedTransfers, Tally, claim_lease, give_back, offload_mail};
 use crate::alone::{heed, returned};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
 use crate::mail::work::{DraftMeta, to_value};
@@ -78,7 +78,7 @@ pub(super) struct Engine {
     deps: R2Deps,
     orders: watch::Receiver<EngineOrder>,
     report: watch::Sender<Progress>,
-    shared: Shared,
+    shared: SharedTransfers,
     jobs: JoinSet<Tally>,
     held: HashMap<Id, HeldClaim>,
     orphans: Orphans,
@@ -105,7 +105,7 @@ impl Engine {
             deps,
             orders,
             report,
-            shared: Shared::default(),
+            shared: SharedTransfers::default(),
             jobs: JoinSet::new(),
             held: HashMap::new(),
             orphans,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::outcome::{End, Fate, Obtained, settle_links};
-use super::plan::{Source, Unplanned};
-use super::transfer::{Opened, ReadDraft, Shared, Tally, park};
+use super::outcome::{End, LinkFate, Obtained, settle_links};
+use super::plan::{SourceLink, Unplanned};
+use super::transfer::{Opened, ReadDraft, SharedTransfers, Tally, park};
 use super::{NoCopy, R2Deps};
 use crate::kernel::aggregate::{Loaded, rehydrate};
 use crate::kernel::event::new_events;
@@ -26,7 +26,7 @@ const READ_PAUSE: Duration = Duration::from_millis(500);
 /// of the links that were to be copied, in their order.
 pub(super) async fn finish(
     deps: &R2Deps,
-    shared: &Shared,
+    shared: &SharedTransfers,
     row: &Claimed,
     opened: Opened,
     policy: Arc<Policy>,
@@ -95,7 +95,7 @@ pub(super) async fn finish(
 /// The draft of a mail that was too heavy to be kept in memory while its links were copied.
 async fn read_again(
     deps: &R2Deps,
-    shared: &Shared,
+    shared: &SharedTransfers,
     row: &Claimed,
     bytes: usize,
 ) -> Result<ReadDraft, String> {
@@ -114,22 +114,22 @@ async fn read_again(
 }
 
 /// What became of each link of the mail.
-fn fates(planned: Vec<Result<Source, Unplanned>>, ends: Vec<End>) -> Vec<Fate> {
+fn fates(planned: Vec<Result<SourceLink, Unplanned>>, ends: Vec<End>) -> Vec<LinkFate> {
     let mut ends = ends.into_iter();
     let fate = |planned| match planned {
-        Ok(_) => Fate::Tried(ends.next().unwrap_or_else(|| Err(NoCopy::lasting("it was not tried")))),
-        Err(why) => Fate::Untried(why),
+        Ok(_) => LinkFate::Tried(ends.next().unwrap_or_else(|| Err(NoCopy::lasting("it was not tried")))),
+        Err(why) => LinkFate::Untried(why),
     };
     planned.into_iter().map(fate).collect()
 }
 
-fn count(fates: &[Fate]) -> Tally {
+fn count(fates: &[LinkFate]) -> Tally {
     let mut tally = Tally::default();
     for fate in fates {
         match fate {
-            Fate::Tried(Ok(Obtained { reused_from: None, .. })) => tally.copied += 1,
-            Fate::Tried(Ok(Obtained { reused_from: Some(_), .. })) => tally.reused += 1,
-            Fate::Tried(Err(_)) | Fate::Untried(_) => tally.kept += 1,
+            LinkFate::Tried(Ok(Obtained { reused_from: None, .. })) => tally.copied += 1,
+            LinkFate::Tried(Ok(Obtained { reused_from: Some(_), .. })) => tally.reused += 1,
+            LinkFate::Tried(Err(_)) | LinkFate::Untried(_) => tally.kept += 1,
         }
     }
     tally

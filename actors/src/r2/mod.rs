@@ -58,13 +58,13 @@ use normalize::{FOLDER_LIMIT, time_limit};
 use engine::{Engine, EngineOrder, Orphans, Progress};
 use links::file::LinksFile;
 use links::follower::{catch_up_at_the_end, follow};
-use plan::Source;
+use plan::SourceLink;
 
 /// One link to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// What is to be fetched.
-    pub source: Source,
+    pub source: SourceLink,
     /// The mail it was found in.
     pub email_id: String,
     /// Where its provider's files may be fetched; `None` = the provider is no longer known.
@@ -131,7 +131,7 @@ pub trait LinkStore: Send + Sync {
     async fn offload(&self, job: Job) -> Result<Copied, NoCopy>;
 
     /// How long the copy of this link may take; after that it is given up.
-    fn limit(&self, source: &Source) -> Duration {
+    fn limit(&self, source: &SourceLink) -> Duration {
         time_limit(&source.url, &source.provider)
     }
 

@@ -27,7 +27,7 @@ pub type End = Result<Obtained, NoCopy>;
 
 /// What became of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum LinkFate {
     /// A copy was tried.
     Tried(End),
     /// None was, and none will be.
@@ -45,16 +45,16 @@ pub(super) fn passing(end: &End) -> Option<&NoCopy> {
 /// `direct_url` is set on every link that went through here, copied or not (reference
 /// section 5.13). A link without a fate counts as kept.
 #[must_use]
-pub fn settle_links(links: &[Link], fates: Vec<Fate>) -> (Vec<Link>, Vec<MailEvent>) {
-    let unknown = std::iter::repeat_with(|| Fate::Tried(Err(NoCopy::lasting("it was not tried"))));
+pub fn settle_links(links: &[Link], fates: Vec<LinkFate>) -> (Vec<Link>, Vec<MailEvent>) {
+    let unknown = std::iter::repeat_with(|| LinkFate::Tried(Err(NoCopy::lasting("it was not tried"))));
     let mut settled = Vec::with_capacity(links.len());
     let mut facts = Vec::new();
     let mut untried: BTreeMap<Unplanned, u64> = BTreeMap::new();
     for (link, fate) in links.iter().zip(fates.into_iter().chain(unknown)) {
         let mut link = Link { direct_url: Some(link.raw_url.clone()), ..link.clone() };
         match fate {
-            Fate::Tried(end) => facts.push(settle_link(&mut link, end)),
-            Fate::Untried(why) => *untried.entry(why).or_default() += 1,
+            LinkFate::Tried(end) => facts.push(settle_link(&mut link, end)),
+            LinkFate::Untried(why) => *untried.entry(why).or_default() += 1,
         }
         settled.push(link);
     }
@@ -110,7 +110,7 @@ mod tests {
             expires_at: None,
         };
         let links = [link("https://a"), link("https://b"), link("https://c")];
-        let fates = vec![Fate::Tried(Ok(copied.into())), Fate::Tried(Err(NoCopy::lasting("refused")))];
+        let fates = vec![LinkFate::Tried(Ok(copied.into())), LinkFate::Tried(Err(NoCopy::lasting("refused")))];
         let (settled, events) = settle_links(&links, fates);
 
         let seen: Vec<_> =
@@ -130,9 +130,9 @@ mod tests {
     fn links_that_were_not_tried_are_one_fact_for_each_reason() {
         let links: Vec<Link> = (0..300).map(|n| link(&format!("https://{n}"))).collect();
         let fate = |n: usize| match n {
-            0 => Fate::Tried(Err(NoCopy::lasting("refused"))),
-            n if n % 3 == 0 => Fate::Untried(Unplanned::TooLong),
-            _ => Fate::Untried(Unplanned::TooMany(1)),
+            0 => LinkFate::Tried(Err(NoCopy::lasting("refused"))),
+            n if n % 3 == 0 => LinkFate::Untried(Unplanned::TooLong),
+            _ => LinkFate::Untried(Unplanned::TooMany(1)),
         };
         let (settled, events) = settle_links(&links, (0..300).map(fate).collect());
         assert!(settled.iter().zip(&links).all(|(link, raw)| link.direct_url.as_ref() == Some(&raw.raw_url)));

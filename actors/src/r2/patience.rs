@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcome::{End, passing};
 use crate::kernel::backoff::Backoff;
-use crate::mail::work::Waiting;
+use crate::mail::work::CopyWait;
 
 /// Waits after each try.
 const WAITS: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
@@ -21,7 +21,7 @@ pub(super) struct PutOff {
     /// When.
     pub(super) due: DateTime<Utc>,
     /// What its row tells then.
-    pub(super) waiting: Waiting,
+    pub(super) waiting: CopyWait,
     /// At the latest then its links are sent, copied or not.
     pub(super) at_the_latest: DateTime<Utc>,
     /// What the first of the links waits for.
@@ -34,14 +34,14 @@ pub(super) struct PutOff {
 /// that passes, and there is time left. `chance` in `0.0..1.0` spreads the waits by ±20 %.
 pub(super) fn put_off(
     ends: &[End],
-    before: Option<Waiting>,
+    before: Option<CopyWait>,
     patience: Duration,
     now: DateTime<Utc>,
     chance: f64,
 ) -> Option<PutOff> {
     let passing: Vec<_> = ends.iter().filter_map(passing).collect();
     let why = passing.first()?.why.clone();
-    let Waiting { since, tries } = before.unwrap_or(Waiting { since: now, tries: 0 });
+    let CopyWait { since, tries } = before.unwrap_or(CopyWait { since: now, tries: 0 });
     let at_the_latest = since + TimeDelta::from_std(patience).unwrap_or(TimeDelta::MAX);
     if now >= at_the_latest {
         return None;
@@ -51,7 +51,7 @@ pub(super) fn put_off(
     let asked = passing.iter().filter_map(|failure| failure.not_before).max();
     // The last try is made when the time is over.
     let due = asked.map_or(due, |asked| due.max(asked)).min(at_the_latest);
-    let (waiting, links) = (Waiting { since, tries: tries.saturating_add(1) }, passing.len() as u64);
+    let (waiting, links) = (CopyWait { since, tries: tries.saturating_add(1) }, passing.len() as u64);
     Some(PutOff { due, waiting, at_the_latest, why, links })
 }
 

@@ -14,14 +14,14 @@ pub const LONGEST: usize = 8 * 1024;
 
 /// A link in the one form in which it is fetched, looked up, and recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Source {
+pub struct SourceLink {
     /// The link, normalised: see [`normalize`].
     pub url: String,
     /// Its file service, as the mail's link has it.
     pub provider: String,
 }
 
-impl Source {
+impl SourceLink {
     /// The source of a link as written; the only place where links are normalised.
     ///
     /// # Errors
@@ -56,14 +56,14 @@ impl std::fmt::Display for Unplanned {
 
 /// For each link what it is fetched as, in the order of the mail: at most `most` of them.
 #[must_use]
-pub fn plan(links: &[Link], most: usize) -> Vec<Result<Source, Unplanned>> {
+pub fn plan(links: &[Link], most: usize) -> Vec<Result<SourceLink, Unplanned>> {
     let mut left = most;
     let plan_one = |link: &Link| {
         if link.raw_url.len() > LONGEST {
             return Err(Unplanned::TooLong);
         }
         left = left.checked_sub(1).ok_or(Unplanned::TooMany(most))?;
-        Source::of(&link.raw_url, &link.provider)
+        SourceLink::of(&link.raw_url, &link.provider)
     };
     links.iter().map(plan_one).collect()
 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::name::sanitise;
 use super::outcome::Obtained;
-use super::plan::Source;
+use super::plan::SourceLink;
 use super::{Copied, Copies, R2Deps, address};
 use crate::readmodel::queries::{LinkRow, copy_of};
 
@@ -21,11 +21,11 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// For each source, its copy if there is one that may be used again.
 ///
 /// A read model that cannot be asked costs a copy that was not necessary, nothing else.
-pub(super) async fn known(deps: &R2Deps, sources: &[Source]) -> Vec<Option<Obtained>> {
+pub(super) async fn known(deps: &R2Deps, sources: &[SourceLink]) -> Vec<Option<Obtained>> {
     let wanted = sources.to_vec();
     let views = deps.journal.views();
     let look = views
-        .read(move |db| wanted.iter().map(|Source { url, provider }| copy_of(db, url, provider)).collect());
+        .read(move |db| wanted.iter().map(|SourceLink { url, provider }| copy_of(db, url, provider)).collect());
     let rows: Vec<Option<LinkRow>> = match timeout(QUERY_TIMEOUT, look).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {
@@ -57,7 +57,7 @@ pub(super) async fn known(deps: &R2Deps, sources: &[Source]) -> Vec<Option<Obtai
 
 /// What the list of copied files says of each source. One that cannot be read costs a copy that
 /// was not necessary, nothing else; its follower says what is wrong with it.
-async fn listed(copies: &Copies, sources: &[Source]) -> Vec<Option<LinkRow>> {
+async fn listed(copies: &Copies, sources: &[SourceLink]) -> Vec<Option<LinkRow>> {
     let Some(list) = copies.list.clone() else { return Vec::new() };
     let links: Vec<String> = sources.iter().map(|source| source.url.clone()).collect();
     let look = tokio::task::spawn_blocking(move || list.find(&links));

@@ -12,11 +12,11 @@ use tokio::sync::watch;
 
 use super::NoCopy;
 use super::outcome::{End, Obtained};
-use super::plan::Source;
+use super::plan::SourceLink;
 
 /// The copies under way in this process. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SingleFlight(Arc<Mutex<HashMap<Source, LinkFlight>>>);
+pub(super) struct SingleFlight(Arc<Mutex<HashMap<SourceLink, LinkFlight>>>);
 
 #[derive(Debug, Clone)]
 struct LinkFlight {
@@ -37,7 +37,7 @@ pub(super) enum Part {
 /// See [`Part::Lead`]. Dropping it ends the flight.
 pub(super) struct Lead {
     flights: SingleFlight,
-    source: Source,
+    source: SourceLink,
     landed: watch::Sender<Option<End>>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Follow {
 
 impl SingleFlight {
     /// Joins the flight of a link, or starts it.
-    pub(super) fn join(&self, source: &Source, email_id: &str) -> Part {
+    pub(super) fn join(&self, source: &SourceLink, email_id: &str) -> Part {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(source) {
             return Part::Follow(Follow { flight: flight.clone() });
@@ -58,7 +58,7 @@ impl SingleFlight {
         Part::Lead(Lead { flights: self.clone(), source: source.clone(), landed: sender })
     }
 
-    fn end(&self, source: &Source) {
+    fn end(&self, source: &SourceLink) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(source);
     }
 }

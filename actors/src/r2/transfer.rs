@@ -17,7 +17,7 @@ use super::finish::{finish, refresh};
 use super::normalize::FOLDER_LIMIT;
 use super::outcome::{End, Obtained};
 use super::patience::{PutOff, put_off};
-use super::plan::{Source, Unplanned, plan};
+use super::plan::{SourceLink, Unplanned, plan};
 use super::single_flight::{Lead, Part, SingleFlight};
 use super::{Copied, Job, NoCopy, R2Deps, reuse};
 use crate::alone::{Alone, NotTried, returned};
@@ -69,7 +69,7 @@ pub(super) struct Tally {
 
 /// What the mails under way have in common.
 #[derive(Debug, Clone)]
-pub(super) struct Shared {
+pub(super) struct SharedTransfers {
     /// Transfers that may begin.
     pub(super) slots: Arc<Semaphore>,
     /// Links that are being copied.
@@ -84,7 +84,7 @@ pub(super) struct Shared {
     pub(super) finishing: Arc<Semaphore>,
 }
 
-impl Default for Shared {
+impl Default for SharedTransfers {
     fn default() -> Self {
         Self {
             slots: Arc::new(Semaphore::new(TRANSFERS)),
@@ -101,7 +101,7 @@ impl Default for Shared {
 pub(super) struct Opened {
     pub(super) meta: DraftMeta,
     /// What is copied.
-    sources: Vec<Source>,
+    sources: Vec<SourceLink>,
     /// `None` = it is heavy. A transfer may take hours, and 64 such drafts would fill a small
     /// machine; so it is read again for the commit. It lies in the journal as long as the row does.
     pub(super) read: Option<ReadDraft>,
@@ -112,7 +112,7 @@ pub(super) struct Opened {
 /// A draft, with what is made of each of its links.
 pub(super) struct ReadDraft {
     pub(super) draft: Draft,
-    pub(super) planned: Vec<Result<Source, Unplanned>>,
+    pub(super) planned: Vec<Result<SourceLink, Unplanned>>,
 }
 
 impl ReadDraft {
@@ -126,13 +126,13 @@ impl ReadDraft {
 
 /// Copies the links of one mail and commits the outcome. Answers when the row is no longer ours.
 /// `held`: its draft, until that is read.
-pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, row: Claimed, held: Held) -> Tally {
+pub(super) async fn offload_mail(deps: R2Deps, shared: SharedTransfers, row: Claimed, held: Held) -> Tally {
     // Whatever is logged below, by whichever room, names the mail.
     let span = tracing::info_span!("offload", email_id = row.key);
     offload_within(deps, shared, row, held).instrument(span).await
 }
 
-async fn offload_within(deps: R2Deps, shared: Shared, mut row: Claimed, held: Held) -> Tally {
+async fn offload_within(deps: R2Deps, shared: SharedTransfers, mut row: Claimed, held: Held) -> Tally {
     let policy = deps.policy.load_full();
     let body = row.body.take();
     let opened = read_alone(&deps, &shared, &row, body, &policy).await;
@@ -174,7 +174,7 @@ enum Unopened {
 /// computed of the mail that has not been computed before.
 async fn read_alone(
     deps: &R2Deps,
-    shared: &Shared,
+    shared: &SharedTransfers,
     row: &Claimed,
     body: Option<Bytes>,
     policy: &Arc<Policy>,
@@ -206,7 +206,7 @@ async fn read_alone(
 }
 
 /// All links that are planned to be copied, at once, each within its limits.
-async fn copy_all(deps: &R2Deps, shared: &Shared, policy: &Policy, opened: &Opened) -> (Vec<End>, Vec<Lead>) {
+async fn copy_all(deps: &R2Deps, shared: &SharedTransfers, policy: &Policy, opened: &Opened) -> (Vec<End>, Vec<Lead>) {
     if policy.offload {
         copy_planned(deps, shared, &opened.sources, &opened.meta.email_id, &policy.providers).await
     } else {
@@ -216,7 +216,7 @@ async fn copy_all(deps: &R2Deps, shared: &Shared, policy: &Policy, opened: &Open
 }
 
 /// One line for any number of links.
-fn tell_untried(planned: &[Result<Source, Unplanned>], email_id: &str) {
+fn tell_untried(planned: &[Result<SourceLink, Unplanned>], email_id: &str) {
     let kept = |wanted: fn(&Unplanned) -> bool| {
         planned.iter().filter(|planned| planned.as_ref().is_err_and(wanted)).count()
     };
@@ -236,8 +236,8 @@ fn tell_untried(planned: &[Result<Source, Unplanned>], email_id: &str) {
 
 async fn copy_planned(
     deps: &R2Deps,
-    shared: &Shared,
-    sources: &[Source],
+    shared: &SharedTransfers,
+    sources: &[SourceLink],
     email_id: &str,
     providers: &Providers,
 ) -> (Vec<End>, Vec<Lead>) {
@@ -265,7 +265,7 @@ async fn copy_planned(
 }
 
 /// What another mail's copy of the link means for this one.
-fn followed(source: &Source, end: End) -> End {
+fn followed(source: &SourceLink, end: End) -> End {
     match end {
         Ok(obtained) => use_again(source, obtained),
         Err(failure) => {
@@ -275,7 +275,7 @@ fn followed(source: &Source, end: End) -> End {
     }
 }
 
-fn use_again(source: &Source, obtained: Obtained) -> End {
+fn use_again(source: &SourceLink, obtained: Obtained) -> End {
     metrics::counter!("render_signal_r2_links_total", "outcome" => "reused").increment(1);
     let reused_from = obtained.reused_from.as_deref();
     tracing::info!(provider = source.provider, reused_from, "a link's earlier copy is used again");
@@ -309,7 +309,7 @@ async fn copy_one(deps: &R2Deps, slots: &Semaphore, job: Job) -> Result<Copied, 
 }
 
 /// A line, and a count, for a link that has no copy yet, or will have none.
-fn tell_failed(source: &Source, failure: &NoCopy) {
+fn tell_failed(source: &SourceLink, failure: &NoCopy) {
     let (provider, why) = (source.provider.as_str(), failure.why.as_str());
     let outcome = if failure.passing { "put_off" } else { "kept" };
     metrics::counter!("render_signal_r2_links_total", "outcome" => outcome).increment(1);

@@ -16,7 +16,7 @@ use url::{Host, Url};
 
 use super::name::sanitise;
 use super::normalize::{object_key, time_limit};
-use super::plan::Source;
+use super::plan::SourceLink;
 use super::{Copied, Job, LinkStore, NoCopy, address};
 use crate::egress::{Answer, GuardedClient, SendError, retry_after};
 use crate::kernel::backoff::Backoff;
@@ -215,7 +215,7 @@ impl LinkStore for WorkerClient {
             return Err(NoCopy::lasting("R2_FETCH_TOKEN is empty"));
         }
         job.reach().map_err(NoCopy::lasting)?;
-        let Source { url: source_url, provider } = job.source;
+        let SourceLink { url: source_url, provider } = job.source;
         let object_key = object_key(&source_url, &provider);
         let request = Request {
             source_url: &source_url,

@@ -51,7 +51,7 @@ fn reply(status: u16, body: &Value) -> Result<Answer, SendError> {
 }
 
 fn job(raw_url: &str, provider: &str, email_id: &str) -> Job {
-    let source = Source::of(raw_url, provider).expect("a short link");
+    let source = SourceLink::of(raw_url, provider).expect("a short link");
     // The built-in providers, and one that an operator has added.
     let mut document: Value = serde_json::from_str(providers::DEFAULT_DOCUMENT).expect("JSON");
     let added = json!({"name": "wetransfer", "hosts": ["wetransfer.com"], "paths": ["/"]});

@@ -13,9 +13,9 @@ const NOBODY: [&str; 6] = ["startup", "external", "recovered", "recovery", "reco
 
 /// Keeps `actions`.
 #[derive(Debug, Clone, Copy)]
-pub struct Actions;
+pub struct ActionsProjection;
 
-impl Projection for Actions {
+impl Projection for ActionsProjection {
     fn name(&self) -> &'static str {
         "actions"
     }

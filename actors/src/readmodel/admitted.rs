@@ -14,9 +14,9 @@ use crate::mail::life::MailEvent;
 
 /// Keeps `admitted`.
 #[derive(Debug, Clone, Copy)]
-pub struct Admitted;
+pub struct AdmittedProjection;
 
-impl Projection for Admitted {
+impl Projection for AdmittedProjection {
     fn name(&self) -> &'static str {
         "admitted"
     }

@@ -20,9 +20,9 @@ const SWEEP_EVERY: u64 = 64;
 
 /// Keeps `attempts`.
 #[derive(Debug, Clone, Copy)]
-pub struct Attempts;
+pub struct AttemptsProjection;
 
-impl Projection for Attempts {
+impl Projection for AttemptsProjection {
     fn name(&self) -> &'static str {
         "attempts"
     }

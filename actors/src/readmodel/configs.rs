@@ -9,9 +9,9 @@ use crate::kernel::projection::Projection;
 
 /// Keeps `configs`.
 #[derive(Debug, Clone, Copy)]
-pub struct Configs;
+pub struct ConfigsProjection;
 
-impl Projection for Configs {
+impl Projection for ConfigsProjection {
     fn name(&self) -> &'static str {
         "configs"
     }

@@ -19,9 +19,9 @@ const SWEEP_EVERY: u64 = 64;
 
 /// Keeps `deliveries`.
 #[derive(Debug, Clone, Copy)]
-pub struct Deliveries;
+pub struct DeliveriesProjection;
 
-impl Projection for Deliveries {
+impl Projection for DeliveriesProjection {
     fn name(&self) -> &'static str {
         "deliveries"
     }
@@ -67,7 +67,7 @@ impl Projection for Deliveries {
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let change: Change = match event.kind.as_str() {
+        let change: DeliveryRowChange = match event.kind.as_str() {
             "mail.routed" => return routed(db, event),
             "journal.archived" => return archived(db, event),
             "delivery.counted" => return counted(db, event),
@@ -87,7 +87,7 @@ impl Projection for Deliveries {
     }
 }
 
-type Change = fn(&Connection, &Recorded, &Value, &str, &str) -> rusqlite::Result<()>;
+type DeliveryRowChange = fn(&Connection, &Recorded, &Value, &str, &str) -> rusqlite::Result<()>;
 
 fn routed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };

@@ -9,9 +9,9 @@ use crate::kernel::projection::Projection;
 
 /// Keeps `hourly`.
 #[derive(Debug, Clone, Copy)]
-pub struct Hourly;
+pub struct HourlyProjection;
 
-impl Projection for Hourly {
+impl Projection for HourlyProjection {
     fn name(&self) -> &'static str {
         "hourly"
     }

@@ -9,9 +9,9 @@ use crate::lock::state::LeaseEvent;
 
 /// Keeps `leases`.
 #[derive(Debug, Clone, Copy)]
-pub struct Leases;
+pub struct LeasesProjection;
 
-impl Projection for Leases {
+impl Projection for LeasesProjection {
     fn name(&self) -> &'static str {
         "leases"
     }

@@ -15,9 +15,9 @@ use crate::mail::life::MailEvent;
 
 /// Keeps `links`.
 #[derive(Debug, Clone, Copy)]
-pub struct Links;
+pub struct LinksProjection;
 
-impl Projection for Links {
+impl Projection for LinksProjection {
     fn name(&self) -> &'static str {
         "links"
     }

@@ -12,7 +12,7 @@ const READS: usize = 20;
 
 /// Which events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct LogSelection {
     /// Those of this stream.
     pub stream: Option<StreamId>,
     /// Those of streams of this category, such as `mail`.
@@ -23,7 +23,7 @@ pub struct Selection {
     pub kinds: Vec<String>,
 }
 
-impl Selection {
+impl LogSelection {
     /// Whether the event is among them.
     #[must_use]
     pub fn has(&self, event: &Recorded) -> bool {
@@ -55,7 +55,7 @@ pub struct LogPage {
 /// The journal cannot be read.
 pub async fn onward(
     journal: &dyn Journal,
-    selection: &Selection,
+    selection: &LogSelection,
     after: u64,
     limit: usize,
 ) -> Result<LogPage, JournalError> {
@@ -95,7 +95,7 @@ pub async fn onward(
 /// The journal cannot be read.
 pub async fn back(
     journal: &dyn Journal,
-    selection: &Selection,
+    selection: &LogSelection,
     before: u64,
     limit: usize,
 ) -> Result<LogPage, JournalError> {
@@ -165,13 +165,13 @@ mod tests {
         journal
     }
 
-    fn selections() -> [Selection; 5] {
+    fn selections() -> [LogSelection; 5] {
         [
-            Selection::default(),
-            Selection { category: Some("delivery".to_owned()), ..Selection::default() },
-            Selection { prefix: "mail-1".to_owned(), ..Selection::default() },
-            Selection { kinds: vec!["mail.held".to_owned()], ..Selection::default() },
-            Selection { stream: Some(StreamId::new("mail", "1")), ..Selection::default() },
+            LogSelection::default(),
+            LogSelection { category: Some("delivery".to_owned()), ..LogSelection::default() },
+            LogSelection { prefix: "mail-1".to_owned(), ..LogSelection::default() },
+            LogSelection { kinds: vec!["mail.held".to_owned()], ..LogSelection::default() },
+            LogSelection { stream: Some(StreamId::new("mail", "1")), ..LogSelection::default() },
         ]
     }
 
@@ -209,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_looks_for_what_is_rare_gets_a_short_page_and_goes_on() {
         let journal = journal(11_000).await;
-        let nothing = Selection { kinds: vec!["lease.granted".to_owned()], ..Selection::default() };
+        let nothing = LogSelection { kinds: vec!["lease.granted".to_owned()], ..LogSelection::default() };
         let page = onward(&journal, &nothing, 0, 10).await.unwrap();
         assert_eq!((page.events.len(), page.next), (0, Some(10_000)));
         let page = back(&journal, &nothing, u64::MAX, 10).await.unwrap();

@@ -9,9 +9,9 @@ use crate::kernel::projection::Projection;
 
 /// Keeps `magic_links`.
 #[derive(Debug, Clone, Copy)]
-pub struct MagicLinks;
+pub struct MagicLinksProjection;
 
-impl Projection for MagicLinks {
+impl Projection for MagicLinksProjection {
     fn name(&self) -> &'static str {
         "magic_links"
     }

@@ -9,9 +9,9 @@ use crate::poller::state::MailboxEvent;
 
 /// Keeps `mailboxes`.
 #[derive(Debug, Clone, Copy)]
-pub struct Mailboxes;
+pub struct MailboxesProjection;
 
-impl Projection for Mailboxes {
+impl Projection for MailboxesProjection {
     fn name(&self) -> &'static str {
         "mailboxes"
     }

@@ -23,9 +23,9 @@ use crate::webhook::events::DeliveryEvent;
 
 /// Keeps `mails`.
 #[derive(Debug, Clone, Copy)]
-pub struct Mails;
+pub struct MailsProjection;
 
-impl Projection for Mails {
+impl Projection for MailsProjection {
     fn name(&self) -> &'static str {
         "mails"
     }
@@ -90,7 +90,7 @@ impl Projection for Mails {
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let change: Change = match event.kind.as_str() {
+        let change: MailRowChange = match event.kind.as_str() {
             "mail.received" => received,
             "mail.quarantined" => quarantined,
             "mail.ignored" => ignored,
@@ -114,7 +114,7 @@ impl Projection for Mails {
     }
 }
 
-type Change = fn(&Connection, &Recorded, &Value) -> rusqlite::Result<()>;
+type MailRowChange = fn(&Connection, &Recorded, &Value) -> rusqlite::Result<()>;
 
 fn received(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     db.prepare_cached(

@@ -43,21 +43,21 @@ use crate::kernel::projection::Projections;
 #[must_use]
 pub fn all() -> Projections {
     Arc::new(vec![
-        Box::new(admitted::Admitted),
-        Box::new(mails::Mails),
-        Box::new(deliveries::Deliveries),
-        Box::new(targets::Targets),
-        Box::new(mailboxes::Mailboxes),
-        Box::new(workers::Workers),
-        Box::new(leases::Leases),
-        Box::new(hourly::Hourly),
-        Box::new(configs::Configs),
-        Box::new(links::Links),
-        Box::new(rates::Rates),
-        Box::new(attempts::Attempts),
-        Box::new(sessions::Sessions),
-        Box::new(magic_links::MagicLinks),
-        Box::new(actions::Actions),
+        Box::new(admitted::AdmittedProjection),
+        Box::new(mails::MailsProjection),
+        Box::new(deliveries::DeliveriesProjection),
+        Box::new(targets::TargetsProjection),
+        Box::new(mailboxes::MailboxesProjection),
+        Box::new(workers::WorkersProjection),
+        Box::new(leases::LeasesProjection),
+        Box::new(hourly::HourlyProjection),
+        Box::new(configs::ConfigsProjection),
+        Box::new(links::LinksProjection),
+        Box::new(rates::RatesProjection),
+        Box::new(attempts::AttemptsProjection),
+        Box::new(sessions::SessionsProjection),
+        Box::new(magic_links::MagicLinksProjection),
+        Box::new(actions::ActionsProjection),
     ])
 }
 

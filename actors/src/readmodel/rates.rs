@@ -8,9 +8,9 @@ use crate::kernel::projection::Projection;
 
 /// Keeps `rates`.
 #[derive(Debug, Clone, Copy)]
-pub struct Rates;
+pub struct RatesProjection;
 
-impl Projection for Rates {
+impl Projection for RatesProjection {
     fn name(&self) -> &'static str {
         "rates"
     }

@@ -9,9 +9,9 @@ use crate::kernel::projection::Projection;
 
 /// Keeps `sessions`.
 #[derive(Debug, Clone, Copy)]
-pub struct Sessions;
+pub struct SessionsProjection;
 
-impl Projection for Sessions {
+impl Projection for SessionsProjection {
     fn name(&self) -> &'static str {
         "sessions"
     }

@@ -9,9 +9,9 @@ use crate::webhook::events::{DeliveryEvent, TargetEvent};
 
 /// Keeps `targets`.
 #[derive(Debug, Clone, Copy)]
-pub struct Targets;
+pub struct TargetsProjection;
 
-impl Projection for Targets {
+impl Projection for TargetsProjection {
     fn name(&self) -> &'static str {
         "targets"
     }

@@ -9,9 +9,9 @@ use crate::worker::WorkerEvent;
 
 /// Keeps `workers`.
 #[derive(Debug, Clone, Copy)]
-pub struct Workers;
+pub struct WorkersProjection;
 
-impl Projection for Workers {
+impl Projection for WorkersProjection {
     fn name(&self) -> &'static str {
         "workers"
     }

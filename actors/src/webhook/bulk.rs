@@ -8,7 +8,7 @@ use super::dead_letters::{RetryError, Undelivered};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Journal, JournalError};
 use crate::kernel::projection::ViewError;
-use crate::readmodel::queries::{self, DeliveryRow, Matches, Selection};
+use crate::readmodel::queries::{self, DeliveryRow, Matches, DeliverySelection};
 
 /// At most so many are acted upon at a time: whoever wants more asks again.
 pub const AT_ONCE: usize = 1_000;
@@ -34,12 +34,12 @@ impl Action {
     }
 
     /// What of a selection it can be done about; `None` = nothing.
-    fn of(self, selection: &Selection) -> Option<Selection> {
+    fn of(self, selection: &DeliverySelection) -> Option<DeliverySelection> {
         let wanted =
             |state: &str| selection.states.is_empty() || selection.states.iter().any(|one| one == state);
         let states: Vec<String> =
             self.states().iter().filter(|state| wanted(state)).map(|state| (*state).to_owned()).collect();
-        (!states.is_empty()).then(|| Selection { states, ..selection.clone() })
+        (!states.is_empty()).then(|| DeliverySelection { states, ..selection.clone() })
     }
 }
 
@@ -81,7 +81,7 @@ pub struct BulkOutcome {
 pub async fn count(
     journal: &dyn Journal,
     action: Action,
-    selection: &Selection,
+    selection: &DeliverySelection,
 ) -> Result<Matches, BulkError> {
     let Some(selection) = action.of(selection) else { return Ok(Matches::of(0, COUNTED)) };
     Ok(journal.views().read(move |db| queries::count_selection(db, &selection, COUNTED)).await?)
@@ -95,7 +95,7 @@ pub async fn act(
     journal: &dyn Journal,
     world: &World,
     action: Action,
-    selection: &Selection,
+    selection: &DeliverySelection,
     by: &str,
 ) -> Result<BulkOutcome, BulkError> {
     let matches = count(journal, action, selection).await?;

@@ -11,7 +11,7 @@ use render_signal_actors::egress::{ClientOptions, EgressPolicy, Resolver};
 use render_signal_actors::kernel::clock::{FixedClock, World};
 use render_signal_actors::mail::providers::{self, Providers};
 use render_signal_actors::r2::direct::{DirectSettings, DirectStore, Pace};
-use render_signal_actors::r2::plan::Source;
+use render_signal_actors::r2::plan::SourceLink;
 use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::s3::Account;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -138,17 +138,17 @@ pub(crate) fn account(s3: &S3Server) -> Account {
 }
 
 pub(crate) fn job(raw_url: &str, provider: &str) -> Job {
-    let source = Source::of(raw_url, provider).expect("a short link");
+    let source = SourceLink::of(raw_url, provider).expect("a short link");
     job_of(&providers::defaults(), source)
 }
 
 /// The same under a document `providers`.
 pub(crate) fn job_under(document: &Value, raw_url: &str, provider: &str) -> Job {
-    let source = Source::of(raw_url, provider).expect("a short link");
+    let source = SourceLink::of(raw_url, provider).expect("a short link");
     job_of(&providers::providers(document).expect("a good document"), source)
 }
 
-fn job_of(known: &Providers, source: Source) -> Job {
+fn job_of(known: &Providers, source: SourceLink) -> Job {
     let reach = known.named(&source.provider).map(|provider| Arc::clone(&provider.reach));
     Job { source, email_id: "e1".to_owned(), reach }
 }

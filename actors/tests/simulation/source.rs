@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use render_signal_actors::messages::Source;
 use render_signal_actors::poller::source::{
-    Detail, ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailSource, MailboxSession,
+    Detail, ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailSource, MailboxSession,
     MailboxStatus, Sink, SourceError, Wake,
 };
 
@@ -79,7 +79,7 @@ impl MailboxSession for SimSession {
         self.opened
     }
 
-    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<MailboxItem>, SourceError> {
         self.check()?;
         self.heard = self.server.changed.count();
         let found = self
@@ -94,7 +94,7 @@ impl MailboxSession for SimSession {
                                 || (scope.unseen && !mail.seen)
                                 || scope.since.is_some_and(|since| mail.arrived_at >= since)
                         })
-                        .map(|(uid, _)| ListedMail { item: uid.to_string(), uid: *uid, detail: None })
+                        .map(|(uid, _)| MailboxItem { item: uid.to_string(), uid: *uid, detail: None })
                         .collect()
                 })
             })
@@ -104,7 +104,7 @@ impl MailboxSession for SimSession {
         Ok(found)
     }
 
-    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
+    async fn describe(&mut self, mails: &[MailboxItem]) -> Result<Vec<MailboxItem>, SourceError> {
         self.check()?;
         let described = self
             .chaos
@@ -119,7 +119,7 @@ impl MailboxSession for SimSession {
                                 arrived_at: Some(mail.arrived_at),
                                 seen: mail.seen,
                             };
-                            Some(ListedMail { detail: Some(detail), ..candidate.clone() })
+                            Some(MailboxItem { detail: Some(detail), ..candidate.clone() })
                         })
                         .collect()
                 })

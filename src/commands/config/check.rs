@@ -5,7 +5,7 @@ use crate::cli::config::CheckArgs;
 use crate::commands;
 use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::output::{Output, complain};
-use crate::services::check::{self, Checked};
+use crate::services::check::{self, CheckedDocument};
 
 /// Between two documents.
 const RULE: &str = "----------------------------------------";
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> CommandResult {
     Ok(if checked.iter().all(|one| one.valid) { Exit::Ok } else { Exit::Found })
 }
 
-fn print(checked: &Checked, raw: bool, out: &mut Output) -> Result<(), CommandFailure> {
+fn print(checked: &CheckedDocument, raw: bool, out: &mut Output) -> Result<(), CommandFailure> {
     let message = commands::lang().said(&checked.message);
     out.line(match checked.valid {
         true => format!("{}: OK", checked.key),

@@ -24,7 +24,7 @@ use render_signal_actors::said;
 use crate::cli::JournalArgs;
 use crate::cli::config::ConfigCommand;
 use crate::exit::{CommandFailure, CommandResult, Exit};
-use crate::journal::{Found, Purpose};
+use crate::journal::{JournalLookup, Purpose};
 use crate::output::{Output, Style, complain};
 use crate::services::config::ConfigService;
 use crate::services::migrate::by_name;
@@ -154,9 +154,9 @@ async fn found(
     world: &World,
 ) -> Result<(Option<Arc<dyn Journal>>, Option<String>), CommandFailure> {
     match journal::find(&commands::place(args)?, purpose, world).await? {
-        Found::Here(journal) => Ok((Some(journal), None)),
-        Found::Missing => Ok((None, None)),
-        Found::Away(why) => {
+        JournalLookup::Here(journal) => Ok((Some(journal), None)),
+        JournalLookup::Missing => Ok((None, None)),
+        JournalLookup::Away(why) => {
             complain(&commands::lang().say(
                 "le journal ne répond pas, il n'y a donc pas d'historique pour l'instant",
                 "the journal does not answer, so there is no history now",

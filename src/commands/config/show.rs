@@ -14,7 +14,7 @@ use crate::commands;
 use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain};
-use crate::services::config::overview::{DocumentState, DocumentWorkers, Keeps};
+use crate::services::config::overview::{DocumentOverview, DocumentWorkers, Keeps};
 
 /// Prints the overview, or one document.
 pub(super) async fn run(args: &ConfigShowArgs, out: &mut Output) -> CommandResult {
@@ -87,7 +87,7 @@ async fn earlier(
     Ok(Exit::Ok)
 }
 
-fn print(shown: &DocumentState, out: &mut Output) -> Result<(), CommandFailure> {
+fn print(shown: &DocumentOverview, out: &mut Output) -> Result<(), CommandFailure> {
     let style = match shown.state.as_str() {
         "ok" if shown.problems.is_empty() && shown.remarks.is_empty() => Style::Good,
         "ok" | "missing" => Style::Warn,
@@ -167,7 +167,7 @@ fn state_word(state: &str, lang: Lang) -> &str {
     }
 }
 
-fn workers_line(shown: &DocumentState, lang: Lang) -> Option<String> {
+fn workers_line(shown: &DocumentOverview, lang: Lang) -> Option<String> {
     let DocumentWorkers { alive, running, .. } = shown.workers;
     let said = match shown.state.as_str() {
         "absent" => said!(

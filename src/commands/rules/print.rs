@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
-use render_signal_actors::mail::compare::{Change, Judgement, Recorded};
+use render_signal_actors::mail::compare::{DecisionChange, Judgement, RecordedDecision};
 use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
@@ -41,9 +41,9 @@ enum JsonLine<'a> {
         decided_at: String,
         before: &'a Judgement,
         after: &'a Judgement,
-        changes: &'a [Change],
+        changes: &'a [DecisionChange],
         /// When it is not what the documents in force say.
-        recorded: Option<&'a Recorded>,
+        recorded: Option<&'a RecordedDecision>,
     },
     Untested {
         place: &'a str,
@@ -217,7 +217,7 @@ impl Printer {
         Ok(())
     }
 
-    fn change(&self, change: &Change) -> String {
+    fn change(&self, change: &DecisionChange) -> String {
         let (before, after) = (self.value(change, &change.before), self.value(change, &change.after));
         let (field, colon) = (changes::field(self.lang, &change.field), self.lang.colon());
         if before == after && change.field.starts_with("address") {
@@ -226,7 +226,7 @@ impl Printer {
         format!("~ {field}{colon}{before} → {after}")
     }
 
-    fn value(&self, change: &Change, value: &Value) -> String {
+    fn value(&self, change: &DecisionChange, value: &Value) -> String {
         if let Some(word) = changes::value(self.lang, change, value) {
             return fit(&word, MAX_VALUE_CHARS);
         }

@@ -131,7 +131,7 @@ async fn look_at_journal(
 }
 
 /// What a Redis server does with our keys when its memory is full.
-async fn redis(server: &eviction::Server) -> Check {
+async fn redis(server: &eviction::WatchedServer) -> Check {
     let finding = match server.ask().await {
         Ok(None) => Finding::RedisKeeps {},
         Ok(Some(remark)) => remark,

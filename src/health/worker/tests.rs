@@ -12,7 +12,7 @@ use render_signal_actors::messages::{
 use render_signal_actors::retention::Rounds;
 
 use super::*;
-use crate::health::eviction::Found;
+use crate::health::eviction::EvictionReport;
 use crate::health::probe::JournalAnswer;
 
 fn problem(field: &str, what: &str) -> FieldProblem {
@@ -323,7 +323,7 @@ fn what_is_only_said() {
         (
             "redis",
             |f| {
-                f.redis = Some(Found {
+                f.redis = Some(EvictionReport {
                     remarks: vec![Finding::RedisDeletesLease {
                         server: "REDIS_URL",
                         policy: "volatile-ttl".into(),
@@ -389,7 +389,7 @@ fn the_lag_of_the_mailbox_is_told() {
 fn a_redis_server_is_well_unless_it_says_otherwise() {
     let mut answers = well();
     for unknown in [vec![], vec!["REDIS_URL: no answer".to_owned()]] {
-        answers.redis = Some(Found { remarks: Vec::new(), unknown });
+        answers.redis = Some(EvictionReport { remarks: Vec::new(), unknown });
         assert_eq!(state(&answers, "redis").1, Severity::Ok);
     }
 }

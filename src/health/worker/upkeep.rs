@@ -8,12 +8,12 @@ use serde_json::json;
 
 use crate::findings::Finding;
 use crate::health::Check;
-use crate::health::eviction::Found;
+use crate::health::eviction::EvictionReport;
 
 /// Rounds come every hour; two that were missed are worth a look.
 const RETENTION_IS_LATE: chrono::Duration = chrono::Duration::minutes(150);
 
-pub(super) fn redis(found: &Found) -> Check {
+pub(super) fn redis(found: &EvictionReport) -> Check {
     let remarks: Vec<_> = found.remarks.iter().map(Finding::said).collect();
     let detail = json!({"remarks": remarks, "unknown": found.unknown});
     let findings = match (&found.remarks[..], &found.unknown[..]) {

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use render_signal_actors::ingress::signature::{self, SignatureHeaders};
 use render_signal_actors::ingress::{IngressError, LARGEST, body};
 use render_signal_actors::mail::IgnoreReason;
-use render_signal_actors::messages::{Admitted, Decision};
+use render_signal_actors::messages::{Admitted, AdmissionDecision};
 use serde_json::json;
 
 use super::answer::{CompatRefusal, CompatResult, success};
@@ -66,14 +66,14 @@ async fn admit(state: &HttpState, headers: &HeaderMap, bytes: &[u8]) -> CompatRe
 fn told(admitted: &Admitted) -> serde_json::Value {
     let status = match admitted.decision {
         None => "already_processed",
-        Some(Decision::Ignored(IgnoreReason::SenderNotAllowed)) => "skipped_sender_not_allowed",
+        Some(AdmissionDecision::Ignored(IgnoreReason::SenderNotAllowed)) => "skipped_sender_not_allowed",
         Some(_) => "queued",
     };
     let decision = admitted.decision;
     json!({
         "status": status,
         "email_id": admitted.email_id,
-        "decision": decision.map(Decision::stage),
-        "reason": decision.and_then(Decision::reason),
+        "decision": decision.map(AdmissionDecision::stage),
+        "reason": decision.and_then(AdmissionDecision::reason),
     })
 }

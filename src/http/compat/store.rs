@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::answer::{CompatRefusal, CompatResult, JsonFields};
 use crate::exit::CommandFailure;
 use crate::http::HttpState;
-use crate::services::check::{self, Checked};
+use crate::services::check::{self, CheckedDocument};
 use crate::services::migrate::{self, MigrationLog, MigrationOptions, MigrationTarget, by_name, is_our_own};
 use crate::wiring;
 
@@ -106,7 +106,7 @@ pub(super) async fn verify(state: Data<HttpState>, fields: JsonFields) -> Compat
 pub(in crate::http) async fn verified(
     state: &HttpState,
     keys: &[Key],
-) -> Result<Vec<Checked>, CommandFailure> {
+) -> Result<Vec<CheckedDocument>, CommandFailure> {
     let store = shared(state)?;
     Ok(check::all(store.as_deref(), keys, true, &state.reference.env).await)
 }
@@ -123,7 +123,7 @@ fn shared(state: &HttpState) -> Result<Option<Arc<dyn DocumentStore>>, CommandFa
 }
 
 /// Of a document, in the reference's words; what opens something is masked.
-fn told(checked: &Checked, raw: bool) -> Value {
+fn told(checked: &CheckedDocument, raw: bool) -> Value {
     let payload = checked.payload.as_ref().filter(|_| raw && checked.payload_present);
     let key = Key::named(checked.key);
     let payload = payload.zip(key).map(|(payload, key)| masked(key, payload));

@@ -12,7 +12,7 @@ use super::Params;
 use super::operations::status::FindingView;
 use super::page::{Nothing, unavailable};
 use super::targets::TargetView;
-use crate::health::attention::{self, Item, Known, What};
+use crate::health::attention::{self, Item, AttentionInputs, AttentionKind};
 use crate::health::probe::Answers;
 use crate::health::worker::{Readiness, readiness};
 use crate::http::HttpState;
@@ -140,7 +140,7 @@ fn items(
     (needs, limited): &(queries::NeedsPerson, u64),
 ) -> (Readiness, Vec<Item>) {
     let (ready, unpolled) = (readiness(&around.found), around.is_unpolled(state));
-    let known = Known { signed: state.services.signed, limited: *limited, unpolled };
+    let known = AttentionInputs { signed: state.services.signed, limited: *limited, unpolled };
     let items = attention::items(needs, &ready, known);
     (ready, items)
 }
@@ -174,7 +174,7 @@ pub(in crate::http) async fn attention(
     let AttentionReport { needs, items, .. } = look(&state).await?;
     let failure = state.journal.views().read(queries::last_failure).await.map_err(unavailable)?;
     let found = |item: &Item| match &item.what {
-        What::Found { finding, .. } => Some(FindingView::from(finding)),
+        AttentionKind::Found { finding, .. } => Some(FindingView::from(finding)),
         _ => None,
     };
     let dead =

@@ -36,7 +36,7 @@ pub(crate) struct ConfigOverview {
     #[schema(value_type = Vec<Object>)]
     pub(crate) stores: Vec<StoreHealth>,
     /// The documents.
-    pub(crate) documents: Vec<DocumentState>,
+    pub(crate) documents: Vec<DocumentOverview>,
     /// What is wanted and cannot be had, or means more than it seems to.
     #[schema(value_type = Vec<String>)]
     pub(crate) remarks: Vec<Said>,
@@ -47,8 +47,8 @@ pub(crate) struct ConfigOverview {
 
 /// What is known of one document.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = DocumentState)]
-pub(crate) struct DocumentState {
+#[schema(as = DocumentOverview)]
+pub(crate) struct DocumentOverview {
     /// Which.
     pub(crate) key: &'static str,
     /// `ok`, `absent`, `missing` (in force, but not stored any more), `invalid`, or `unknown`: it cannot be read now. Of the last two the
@@ -188,7 +188,7 @@ fn shown(
     acks: &[Ack],
     now: DateTime<Utc>,
     content: bool,
-) -> DocumentState {
+) -> DocumentOverview {
     let status = active.status().into_iter().find(|status| status.key == key.as_str()).unwrap_or_default();
     let state = match &read {
         None if active.is_refused(key) => "unknown".to_owned(),
@@ -203,7 +203,7 @@ fn shown(
     let row =
         recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !active.is_refused(key));
     let last_good = active.in_force(key).filter(|_| active.is_refused(key) || active.is_missing(key));
-    DocumentState {
+    DocumentOverview {
         key: key.as_str(),
         state,
         withholds: status.withholds,

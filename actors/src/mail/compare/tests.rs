@@ -255,10 +255,10 @@ proptest! {
         let mut back = Trial::new(other, one);
         for mail in &mails {
             let (there, back) = (there.compare(mail, at(MORNING)), back.compare(mail, at(MORNING)));
-            let mirrored: Vec<Change> = back
+            let mirrored: Vec<DecisionChange> = back
                 .changes
                 .into_iter()
-                .map(|Change { field, before, after }| Change { field, before: after, after: before })
+                .map(|DecisionChange { field, before, after }| DecisionChange { field, before: after, after: before })
                 .collect();
             prop_assert_eq!(&there.changes, &mirrored);
             prop_assert_eq!(there.changes.is_empty(), there.before == there.after);

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Step;
+use super::ExplainStep;
 use crate::kernel::said::{Said, said};
 use crate::mail::authentication::Mode;
 use crate::mail::conditions::Facts;
@@ -22,7 +22,7 @@ pub(super) fn checks(
     findings: &[detect::Finding],
     policy: &Policy,
     now: DateTime<Utc>,
-    steps: &mut Vec<Step>,
+    steps: &mut Vec<ExplainStep>,
 ) {
     if let Some(why) = policy.withheld.why() {
         let Said { french, english } = why;
@@ -30,7 +30,7 @@ pub(super) fn checks(
             "tous les mails attendent qu'elle soit corrigée : {french}",
             "every mail waits until it is mended: {english}"
         );
-        steps.push(Step::new("configuration", "stop", detail));
+        steps.push(ExplainStep::new("configuration", "stop", detail));
         return;
     }
     let ignored = match &verdict.outcome {
@@ -38,7 +38,7 @@ pub(super) fn checks(
         Outcome::Deliver { .. } | Outcome::Hold { .. } | Outcome::Skip { .. } => None,
     };
     let stops = |reason| if ignored == Some(reason) { "stop" } else { "pass" };
-    steps.push(Step::new("allow_list", stops(IgnoreReason::SenderNotAllowed), allow_list(mail, policy)));
+    steps.push(ExplainStep::new("allow_list", stops(IgnoreReason::SenderNotAllowed), allow_list(mail, policy)));
     if ignored == Some(IgnoreReason::SenderNotAllowed) {
         return;
     }
@@ -46,7 +46,7 @@ pub(super) fn checks(
     if ignored == Some(IgnoreReason::SenderNotAuthenticated) {
         return;
     }
-    steps.push(Step::new("automatic", stops(IgnoreReason::Automatic), automatic(mail, policy)));
+    steps.push(ExplainStep::new("automatic", stops(IgnoreReason::Automatic), automatic(mail, policy)));
     if ignored == Some(IgnoreReason::Automatic) {
         return;
     }
@@ -57,14 +57,14 @@ pub(super) fn checks(
         ),
         None => said!("le sujet n'a aucun préfixe de réponse", "the subject has no reply prefix"),
     };
-    steps.push(Step::new("reply", stops(IgnoreReason::Reply), reply));
+    steps.push(ExplainStep::new("reply", stops(IgnoreReason::Reply), reply));
     if ignored == Some(IgnoreReason::Reply) {
         return;
     }
     if !preferences(mail, material, policy, ignored, because, steps) {
         return;
     }
-    steps.push(Step::new("links", stops(IgnoreReason::NoLinks), links(material, verdict, policy)));
+    steps.push(ExplainStep::new("links", stops(IgnoreReason::NoLinks), links(material, verdict, policy)));
     if ignored == Some(IgnoreReason::NoLinks) {
         return;
     }
@@ -75,7 +75,7 @@ pub(super) fn checks(
             "les mails de ce détecteur qui contiennent « {keyword} » sont exclus",
             "mails of this detector that contain \"{keyword}\" are excluded"
         );
-        steps.push(Step::new("keywords", "stop", detail));
+        steps.push(ExplainStep::new("keywords", "stop", detail));
         return;
     }
     if let Err(closed) = windows::sending(policy, now) {
@@ -84,18 +84,18 @@ pub(super) fn checks(
             HoldReason::SendingDisabled => said!("l'envoi est désactivé", "sending is switched off"),
             _ => said!("un jour d'absence globale ({zone})", "a day of absence in {zone}"),
         };
-        steps.push(Step::new("sending", "stop", detail));
+        steps.push(ExplainStep::new("sending", "stop", detail));
         return;
     }
     let detail = said!(
         "l'envoi est activé et ce n'est pas un jour d'absence globale",
         "sending is switched on and this is no day of absence"
     );
-    steps.push(Step::new("sending", "pass", detail));
+    steps.push(ExplainStep::new("sending", "pass", detail));
     steps.push(window(policy, counting(findings), now));
     if ignored == Some(IgnoreReason::DuplicateGroup) {
         let detail = because.cloned().unwrap_or_else(|| Said::alike(""));
-        steps.push(Step::new("subject_group", "stop", detail));
+        steps.push(ExplainStep::new("subject_group", "stop", detail));
     }
     if matches!(verdict.outcome, Outcome::Deliver { .. }) {
         steps.extend(subject_group(mail, policy, now));
@@ -153,16 +153,16 @@ fn links(material: &Material<'_>, verdict: &Verdict, policy: &Policy) -> Said {
 }
 
 /// Who sent it, as trusted servers say; nothing where nobody asks.
-fn authentication(mail: &Mail, policy: &Policy) -> Option<Step> {
+fn authentication(mail: &Mail, policy: &Policy) -> Option<ExplainStep> {
     let asked = &policy.prefs.authentication;
     match (asked.mode, asked.judge(mail)) {
         (Mode::Off, _) => None,
-        (_, Ok(words)) => Some(Step::new("authentication", "pass", words)),
-        (Mode::Require, Err(why)) => Some(Step::new("authentication", "stop", why)),
+        (_, Ok(words)) => Some(ExplainStep::new("authentication", "pass", words)),
+        (Mode::Require, Err(why)) => Some(ExplainStep::new("authentication", "stop", why)),
         (Mode::Warn, Err(why)) => {
             let Said { french, english } = why;
             let detail = said!("{french} ; ce n'est pas exigé", "{english}; it is not required");
-            Some(Step::new("authentication", "pass", detail))
+            Some(ExplainStep::new("authentication", "pass", detail))
         }
     }
 }
@@ -189,7 +189,7 @@ fn preferences(
     policy: &Policy,
     ignored: Option<IgnoreReason>,
     keyword: Option<&Said>,
-    steps: &mut Vec<Step>,
+    steps: &mut Vec<ExplainStep>,
 ) -> bool {
     let filters = &policy.prefs.filters;
     let everywhere =
@@ -201,14 +201,14 @@ fn preferences(
                 "les mails qui contiennent « {keyword} » sont exclus",
                 "mails that contain \"{keyword}\" are excluded"
             );
-            Step::new("keywords", "stop", detail)
+            ExplainStep::new("keywords", "stop", detail)
         } else {
             let count = filters.everywhere.len();
             let detail = match count {
                 1 => said!("le seul mot-clé ne s'y trouve pas", "none of 1 keywords is found"),
                 _ => said!("aucun des {count} mots-clés ne s'y trouve", "none of {count} keywords is found"),
             };
-            Step::new("keywords", "pass", detail)
+            ExplainStep::new("keywords", "pass", detail)
         });
     }
     if everywhere {
@@ -216,19 +216,19 @@ fn preferences(
     }
     if filters.require_attachments {
         steps.push(if mail.has_attachment {
-            Step::new("attachments", "pass", said!("il a une pièce jointe", "it has an attachment"))
+            ExplainStep::new("attachments", "pass", said!("il a une pièce jointe", "it has an attachment"))
         } else {
             let detail = said!(
                 "il n'a pas de pièce jointe, et seuls les mails qui en ont une sont voulus",
                 "it has no attachment, and only mails with one are wanted"
             );
-            Step::new("attachments", "stop", detail)
+            ExplainStep::new("attachments", "stop", detail)
         });
     }
     ignored != Some(IgnoreReason::NoAttachment)
 }
 
-fn subject_group(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Option<Step> {
+fn subject_group(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Option<ExplainStep> {
     policy.prefs.subject_groups?;
     let group = groups::scoped(&identity::subject_group(&mail.subject), policy.zone, now);
     let stream = groups::group_stream(&group);
@@ -236,10 +236,10 @@ fn subject_group(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Option<Ste
         "on ne connaît aucun autre mail de ce groupe dont l'envoi a été décidé (flux {stream})",
         "no other mail of it is known to have been routed (stream {stream})"
     );
-    Some(Step::new("subject_group", "pass", detail))
+    Some(ExplainStep::new("subject_group", "pass", detail))
 }
 
-fn priority(mail: &Mail, policy: &Policy) -> Option<Step> {
+fn priority(mail: &Mail, policy: &Policy) -> Option<ExplainStep> {
     let priority = policy.prefs.priority_of(&mail.sender);
     let detail = match priority {
         Priority::High => said!(
@@ -252,7 +252,7 @@ fn priority(mail: &Mail, policy: &Policy) -> Option<Step> {
         ),
         Priority::Medium => return None,
     };
-    Some(Step::new("priority", "match", detail))
+    Some(ExplainStep::new("priority", "match", detail))
 }
 
 /// The finding that counts: the first detector that recognises the mail.
@@ -260,7 +260,7 @@ pub(super) fn counting(findings: &[detect::Finding]) -> Option<&Recognised> {
     findings.iter().find_map(|finding| finding.result.as_ref().ok())
 }
 
-fn detector(finding: &detect::Finding) -> Step {
+fn detector(finding: &detect::Finding) -> ExplainStep {
     let step = match &finding.result {
         Ok(Recognised { detection, .. }) => {
             let mut found = Vec::new();
@@ -274,20 +274,20 @@ fn detector(finding: &detect::Finding) -> Step {
                 false if found.is_empty() => found.push(said!("pas urgent", "not urgent")),
                 false => {}
             }
-            Step::new(finding.id.clone(), "match", Said::joined(&found, ", "))
+            ExplainStep::new(finding.id.clone(), "match", Said::joined(&found, ", "))
         }
-        Err(miss) => Step {
+        Err(miss) => ExplainStep {
             condition: Some(miss.condition.clone()),
-            ..Step::new(finding.id.clone(), "no_match", miss.words.clone())
+            ..ExplainStep::new(finding.id.clone(), "no_match", miss.words.clone())
         },
     };
-    Step { detector: Some(finding.id.clone()), ..step }
+    ExplainStep { detector: Some(finding.id.clone()), ..step }
 }
 
-fn window(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> Step {
+fn window(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> ExplainStep {
     let Some(window) = &policy.window else {
         let none = said!("aucune fenêtre d'envoi n'est configurée", "no delivery window is configured");
-        return Step::new("window", "pass", none);
+        return ExplainStep::new("window", "pass", none);
     };
     let zone = policy.zone;
     let local = now.with_timezone(&zone).format("%H:%M");
@@ -317,10 +317,10 @@ fn window(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) 
             _ => ("stop", said!("fermée, {bounds_fr}", "closed, {bounds}")),
         }
     };
-    Step::new("window", outcome, detail)
+    ExplainStep::new("window", outcome, detail)
 }
 
-fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) {
+fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<ExplainStep>) {
     let facts = Facts::for_rules(mail, combined);
     let matched = rules::first_match(&policy.rules, &facts);
     for rule in &policy.rules {
@@ -330,7 +330,7 @@ fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) 
             "« {id} » : sa condition sur {field} n'est pas remplie",
             "\"{id}\": its condition on {field} does not hold"
         );
-        steps.push(Step::new("rule", "no_match", detail));
+        steps.push(ExplainStep::new("rule", "no_match", detail));
     }
     if let Some(rule) = matched {
         let id = &rule.id;
@@ -338,7 +338,7 @@ fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) 
             "« {id} » est la première règle dont toutes les conditions sont remplies",
             "\"{id}\" is the first rule whose conditions all hold"
         );
-        steps.push(Step::new("rule", "match", detail));
+        steps.push(ExplainStep::new("rule", "match", detail));
     }
     let (outcome, detail) = match matched.filter(|rule| decide::is_alone(rule, policy)) {
         Some(rule) => {
@@ -349,5 +349,5 @@ fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) 
         }
         None => ("match", said!("elle reçoit un webhook aussi", "it receives a webhook, too")),
     };
-    steps.push(Step::new("default_target", outcome, detail));
+    steps.push(ExplainStep::new("default_target", outcome, detail));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 
 use super::address::split_scheme;
-use super::{Found, hidden};
+use super::{FoundLinks, hidden};
 use crate::mail::Link;
 use crate::mail::providers::Providers;
 use crate::mail::wrappers::{self, Budget};
@@ -113,7 +113,7 @@ impl<'p> Gather<'p> {
     }
 
     /// What there is in the end.
-    pub(super) fn finish(self) -> Found {
+    pub(super) fn finish(self) -> FoundLinks {
         let Self { taken, pictures, hidden, left_out, budget, .. } = self;
         let urls = |wanted: fn(&GatheredLinks) -> bool| -> BTreeSet<&str> {
             taken.iter().filter(|one| wanted(one)).map(|one| one.link.raw_url.as_str()).collect()
@@ -128,7 +128,7 @@ impl<'p> Gather<'p> {
         };
         let keep: Vec<bool> = taken.iter().map(counts).collect();
         let links = taken.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(one, _)| one.link).collect();
-        Found { links, left_out, hidden, exhausted: budget.is_exhausted() }
+        FoundLinks { links, left_out, hidden, exhausted: budget.is_exhausted() }
     }
 }
 

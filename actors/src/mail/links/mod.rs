@@ -32,7 +32,7 @@ use scan::{TextKind, scan};
 
 /// What is found in a mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundLinks {
     /// The links, each once, in order of first appearance: those of the plain text first. At most
     /// 10,000.
     pub links: Vec<Link>,
@@ -44,7 +44,7 @@ pub struct Found {
     pub exhausted: bool,
 }
 
-impl Found {
+impl FoundLinks {
     /// Why there may be links that were not found, in words; `None` when nothing suggests it.
     #[must_use]
     pub fn doubt(&self) -> Option<Said> {
@@ -72,12 +72,12 @@ impl Found {
 
 /// The links of a mail.
 #[must_use]
-pub fn of_mail(mail: &Mail, providers: &Providers) -> Found {
+pub fn of_mail(mail: &Mail, providers: &Providers) -> FoundLinks {
     find(&mail.plain, &mail.html, providers)
 }
 
 /// The links of a plain text and of a page.
-pub(super) fn find(plain: &str, html: &str, providers: &Providers) -> Found {
+pub(super) fn find(plain: &str, html: &str, providers: &Providers) -> FoundLinks {
     let mut gather = Gather::new(providers, !html.trim().is_empty());
     let (page, left_out) = cut::split(html);
     scan(plain, TextKind::Plain, providers, |spotted| {

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::mail::providers::{self, defaults};
 
-fn urls(found: Found) -> Vec<String> {
+fn urls(found: FoundLinks) -> Vec<String> {
     found.links.into_iter().map(|link| link.raw_url).collect()
 }
 

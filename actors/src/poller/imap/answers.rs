@@ -4,7 +4,7 @@ use async_imap::imap_proto::{AttributeValue, Response, SectionPath};
 use async_imap::imap_proto::{MailboxDatum, MessageSection};
 use chrono::{DateTime, Utc};
 
-use super::super::source::{Detail, LONGEST_HEADER, ListScope, ListedMail, LoadPart, LoadRequest};
+use super::super::source::{Detail, LONGEST_HEADER, ListScope, MailboxItem, LoadPart, LoadRequest};
 use super::bounds::{ANSWER, Ask, BELIEVED};
 
 /// UIDs in one describing or marking command: keeps the line below 8,000 bytes (RFC 7162
@@ -139,17 +139,17 @@ fn batch(mails: Vec<LoadRequest>) -> FetchBatch {
 }
 
 /// The mails of a `SEARCH` answer.
-pub(super) fn found(response: &Response<'_>) -> impl Iterator<Item = ListedMail> {
+pub(super) fn found(response: &Response<'_>) -> impl Iterator<Item = MailboxItem> {
     let uids = match response {
         Response::MailboxData(MailboxDatum::Search(uids)) => uids.as_slice(),
         _ => &[],
     };
-    uids.iter().map(|uid| ListedMail { item: uid.to_string(), uid: u64::from(*uid), detail: None })
+    uids.iter().map(|uid| MailboxItem { item: uid.to_string(), uid: u64::from(*uid), detail: None })
 }
 
 /// A mail's description, when this is one. A notice that flags changed has no UID or no
 /// size and is none.
-pub(super) fn described(response: &Response<'_>) -> Option<ListedMail> {
+pub(super) fn described(response: &Response<'_>) -> Option<MailboxItem> {
     let Response::Fetch(_, attributes) = response else {
         return None;
     };
@@ -169,7 +169,7 @@ pub(super) fn described(response: &Response<'_>) -> Option<ListedMail> {
         }
     }
     let (uid, size) = (uid?, size?);
-    Some(ListedMail { item: uid.to_string(), uid, detail: Some(Detail { size, arrived_at, seen }) })
+    Some(MailboxItem { item: uid.to_string(), uid, detail: Some(Detail { size, arrived_at, seen }) })
 }
 
 /// The UID and the content of a body or header answer. `None` content = the server said NIL.

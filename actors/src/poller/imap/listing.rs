@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::source::{ListedMail, SourceError};
+use super::super::source::{MailboxItem, SourceError};
 use super::bounds::BELIEVED;
 
 /// One listing. A mail that is told twice counts once.
 #[derive(Debug)]
 pub(super) struct Listing {
-    mails: BTreeMap<u64, ListedMail>,
+    mails: BTreeMap<u64, MailboxItem>,
     /// The most mails that the mailbox held since the listing began.
     exists: u64,
 }
@@ -25,7 +25,7 @@ impl Listing {
     /// It is more than the mailbox holds, or more than can be held in memory.
     pub(super) fn add(
         &mut self,
-        mails: impl IntoIterator<Item = ListedMail>,
+        mails: impl IntoIterator<Item = MailboxItem>,
         exists: u32,
     ) -> Result<(), SourceError> {
         self.exists = self.exists.max(u64::from(exists));
@@ -48,7 +48,7 @@ impl Listing {
     }
 
     /// What was found, in the order of UIDs.
-    pub(super) fn into_mails(self) -> Vec<ListedMail> {
+    pub(super) fn into_mails(self) -> Vec<MailboxItem> {
         self.mails.into_values().collect()
     }
 }
@@ -57,8 +57,8 @@ impl Listing {
 mod tests {
     use super::*;
 
-    fn mails(uids: std::ops::Range<u64>) -> impl Iterator<Item = ListedMail> {
-        uids.map(|uid| ListedMail { item: uid.to_string(), uid, detail: None })
+    fn mails(uids: std::ops::Range<u64>) -> impl Iterator<Item = MailboxItem> {
+        uids.map(|uid| MailboxItem { item: uid.to_string(), uid, detail: None })
     }
 
     #[test]

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::super::source::{
-    ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailboxSession, MailboxStatus, Sink,
+    ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailboxSession, MailboxStatus, Sink,
     SinkClosed, SourceError, Wake,
 };
 use super::answers::{self, UIDS};
@@ -33,7 +33,7 @@ impl MailboxSession for ImapSession {
         self.opened
     }
 
-    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<MailboxItem>, SourceError> {
         self.wire.begin_listing().await?;
         let exists = self.wire.exists();
         let mut listing = Listing::new(exists);
@@ -57,9 +57,9 @@ impl MailboxSession for ImapSession {
         Ok(listing.into_mails())
     }
 
-    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
+    async fn describe(&mut self, mails: &[MailboxItem]) -> Result<Vec<MailboxItem>, SourceError> {
         // Only what was asked for finds a place here.
-        let mut asked: BTreeMap<u64, Option<ListedMail>> =
+        let mut asked: BTreeMap<u64, Option<MailboxItem>> =
             mails.iter().map(|mail| (mail.uid, None)).collect();
         for chunk in mails.chunks(UIDS) {
             let uids: Vec<u64> = chunk.iter().map(|mail| mail.uid).collect();

@@ -27,7 +27,7 @@ use crate::messages::{
     Admit, AdmitError, Admitted, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus, Source,
 };
 use crate::poller::source::{
-    Detail, ListScope, ListedMail, LoadRequest, LoadedBody, MailSource, MailboxSession, MailboxStatus, Sink,
+    Detail, ListScope, MailboxItem, LoadRequest, LoadedBody, MailSource, MailboxSession, MailboxStatus, Sink,
     SourceError, Wake,
 };
 use crate::poller::{PollerActor, PollerDeps};
@@ -190,13 +190,13 @@ impl FakeSession {
     }
 }
 
-fn candidate(uid: u64, mail: Option<&FakeMail>) -> ListedMail {
+fn candidate(uid: u64, mail: Option<&FakeMail>) -> MailboxItem {
     let detail = mail.map(|mail| Detail {
         size: mail.size.unwrap_or(u64::try_from(mail.source.len()).unwrap()),
         arrived_at: Some(mail.arrived_at),
         seen: mail.seen,
     });
-    ListedMail { item: uid.to_string(), uid, detail }
+    MailboxItem { item: uid.to_string(), uid, detail }
 }
 
 #[async_trait]
@@ -205,7 +205,7 @@ impl MailboxSession for FakeSession {
         self.opened
     }
 
-    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<MailboxItem>, SourceError> {
         self.alive().await?;
         self.news.mark_unchanged();
         let server = self.mailbox.server();
@@ -218,7 +218,7 @@ impl MailboxSession for FakeSession {
         Ok(listed.map(|(uid, mail)| candidate(*uid, detailed.then_some(mail))).collect())
     }
 
-    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
+    async fn describe(&mut self, mails: &[MailboxItem]) -> Result<Vec<MailboxItem>, SourceError> {
         self.alive().await?;
         let server = self.mailbox.server();
         let there = mails.iter().filter_map(|mail| Some((mail.uid, server.mails.get(&mail.uid)?)));

@@ -30,7 +30,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use url::Url;
 
-use super::plan::Source;
+use super::plan::SourceLink;
 use super::{Copied, Job, LinkStore, NoCopy};
 use crate::egress::{ClientOptions, EgressError, EgressPolicy, GuardedClient};
 use crate::kernel::clock::World;
@@ -188,14 +188,14 @@ impl DirectStore {
 impl LinkStore for DirectStore {
     async fn offload(&self, job: Job) -> Result<Copied, NoCopy> {
         let reach = job.reach().map_err(NoCopy::lasting)?;
-        let Source { url: source_url, provider } = job.source;
+        let SourceLink { url: source_url, provider } = job.source;
         let item = LinkItem::new(source_url, &provider, job.email_id, reach);
         let Copy { original_filename, expires_at } = self.copy(&item).await?;
         let r2_url = self.address(&item.key);
         Ok(Copied { r2_url, source_url: item.source_url, original_filename, expires_at })
     }
 
-    fn limit(&self, _: &Source) -> Duration {
+    fn limit(&self, _: &SourceLink) -> Duration {
         self.longest()
     }
 

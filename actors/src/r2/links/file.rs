@@ -43,7 +43,7 @@ struct LockNote {
 
 /// What is to be written.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct ListChange {
     /// The cursor that this was computed from.
     pub from: Option<Cursor>,
     /// The copies, oldest first.
@@ -233,7 +233,7 @@ impl LinksFile {
     ///
     /// # Errors
     /// What the system refuses. The file is then as before.
-    pub fn apply(&self, change: &Change) -> Result<Written, FileTrouble> {
+    pub fn apply(&self, change: &ListChange) -> Result<Written, FileTrouble> {
         files::make_folder(folder_of(&self.path), self.mode.unwrap_or(PRIVATE))
             .map_err(|why| self.trouble("put into its folder", why))?;
         let lock = self.lock_path();
@@ -288,7 +288,7 @@ impl LinksFile {
         &self,
         entries: Vec<serde_json::Value>,
         content: &[u8],
-        change: &Change,
+        change: &ListChange,
         last: Option<&str>,
     ) -> io::Result<Option<PathBuf>> {
         let plan = if change.anew {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::file::{Change, Cursor, FileTrouble, LinksFile, Written};
+use super::file::{ListChange, Cursor, FileTrouble, LinksFile, Written};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
 use crate::kernel::projection::ViewError;
@@ -133,7 +133,7 @@ async fn bring_up_to_date(
             }
             return Ok(());
         }
-        let change = Change { from, copies, anew: whole, now: world.now() };
+        let change = ListChange { from, copies, anew: whole, now: world.now() };
         match write(list, change).await? {
             Written::Done { archived } => {
                 if let Some(archive) = archived {
@@ -179,7 +179,7 @@ async fn news(
 }
 
 /// Off the threads that the deliveries run on: a disk may hang.
-async fn write(list: &Arc<LinksFile>, change: Change) -> Result<Written, ListTrouble> {
+async fn write(list: &Arc<LinksFile>, change: ListChange) -> Result<Written, ListTrouble> {
     let list = Arc::clone(list);
     match tokio::task::spawn_blocking(move || list.apply(&change)).await {
         Ok(written) => Ok(written?),

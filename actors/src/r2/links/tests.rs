@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::book::{Bounds, entry, parse};
-use super::file::{Change, LinksFile, Written};
+use super::file::{ListChange, LinksFile, Written};
 use super::follower::{ListTrouble, catch_up, rebuild};
 use crate::archive::state::{ArchiveEvent, Archived, archive_stream};
 use crate::kernel::clock::World;
@@ -461,7 +461,7 @@ async fn what_a_link_leads_to_is_archived_and_put_aside_not_the_link() {
 fn a_slower_worker_does_not_write_what_another_has_written() {
     let folder = tempfile::tempdir().unwrap();
     let list = LinksFile::new(folder.path().join("l.json"), BOUNDS);
-    let change = Change { from: None, copies: vec![row(1)], anew: true, now: DateTime::UNIX_EPOCH };
+    let change = ListChange { from: None, copies: vec![row(1)], anew: true, now: DateTime::UNIX_EPOCH };
     assert_eq!(list.apply(&change).unwrap(), Written::Done { archived: None });
     assert_eq!(list.apply(&change).unwrap(), Written::Moved);
 }
@@ -475,7 +475,7 @@ fn two_workers_and_a_reader_never_meet_half_a_list() {
         for n in 0..40 {
             let copies = vec![row(from + n)];
             loop {
-                let change = Change {
+                let change = ListChange {
                     from: list.cursor(),
                     copies: copies.clone(),
                     anew: true,

@@ -119,7 +119,7 @@ pub fn all_sessions(db: &Connection, before: Option<u64>, n: usize) -> rusqlite:
 
 /// A row of `magic_links`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkRow {
+pub struct SignInLinkRow {
     /// What it is called.
     pub name: String,
     /// When it was made, or seen for the first time.
@@ -138,7 +138,7 @@ pub struct LinkRow {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-impl LinkRow {
+impl SignInLinkRow {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             name: row.get("name")?,
@@ -157,9 +157,9 @@ impl LinkRow {
 ///
 /// # Errors
 /// What SQLite says.
-pub fn links_since(db: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Vec<LinkRow>> {
+pub fn links_since(db: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Vec<SignInLinkRow>> {
     db.prepare_cached("SELECT * FROM magic_links WHERE updated_at >= ?1 ORDER BY updated_at DESC")?
-        .query_map([since.timestamp_millis()], LinkRow::read)?
+        .query_map([since.timestamp_millis()], SignInLinkRow::read)?
         .collect()
 }
 
@@ -167,9 +167,9 @@ pub fn links_since(db: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Ve
 ///
 /// # Errors
 /// What SQLite says.
-pub fn link(db: &Connection, name: &str) -> rusqlite::Result<Option<LinkRow>> {
+pub fn link(db: &Connection, name: &str) -> rusqlite::Result<Option<SignInLinkRow>> {
     db.prepare_cached("SELECT * FROM magic_links WHERE name = ?1")?
-        .query_row([name], LinkRow::read)
+        .query_row([name], SignInLinkRow::read)
         .optional()
 }
 

@@ -13,12 +13,12 @@ pub struct Candidate {
     /// E-mail id, name of a worker, or key of a stream of a rate limit.
     pub key: String,
     /// Which of these.
-    pub what: What,
+    pub what: ArchiveKind,
 }
 
 /// What may leave the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum ArchiveKind {
     /// A mail with its deliveries.
     Mail,
     /// A worker that has stopped.
@@ -50,21 +50,21 @@ pub fn page(
     let mut page: Vec<Candidate> = Vec::new();
     if after == 0 {
         for (what, query) in [
-            (What::Worker, "SELECT worker FROM workers WHERE stopped_at < ?1 ORDER BY worker LIMIT ?2"),
-            (What::Rate, "SELECT stream FROM rates WHERE counted_at < ?1 ORDER BY stream LIMIT ?2"),
+            (ArchiveKind::Worker, "SELECT worker FROM workers WHERE stopped_at < ?1 ORDER BY worker LIMIT ?2"),
+            (ArchiveKind::Rate, "SELECT stream FROM rates WHERE counted_at < ?1 ORDER BY stream LIMIT ?2"),
             (
-                What::Session,
+                ArchiveKind::Session,
                 "SELECT id FROM sessions WHERE coalesce(ended_at, ends_at) < ?1 ORDER BY id LIMIT ?2",
             ),
             (
-                What::MagicLink,
+                ArchiveKind::MagicLink,
                 "SELECT name FROM magic_links
                  WHERE updated_at < ?1
                      AND (revoked_at IS NOT NULL OR (single_use AND uses > 0) OR expires_at < ?1)
                  ORDER BY name LIMIT ?2",
             ),
             (
-                What::Remainder,
+                ArchiveKind::Remainder,
                 "SELECT email_id FROM admitted
                  WHERE email_id <> '' AND NOT EXISTS (SELECT 1 FROM mails WHERE mails.email_id = admitted.email_id)
                  GROUP BY email_id HAVING max(at) < ?1 ORDER BY email_id LIMIT ?2",
@@ -85,7 +85,7 @@ pub fn page(
     )?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let mails = settled.query_map((after, before, limit), |row| {
-        Ok(Candidate { place: count(row, "position")?, key: row.get(1)?, what: What::Mail })
+        Ok(Candidate { place: count(row, "position")?, key: row.get(1)?, what: ArchiveKind::Mail })
     })?;
     for mail in mails {
         page.push(mail?);

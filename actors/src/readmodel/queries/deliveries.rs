@@ -190,7 +190,7 @@ impl DeliveryPlace {
 
 /// A choice of deliveries: to be listed, counted or acted upon. Unset fields do not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct DeliverySelection {
     /// Any of these states; empty = any.
     pub states: Vec<String>,
     /// Id of the target.
@@ -210,7 +210,7 @@ pub struct Selection {
 /// States of deliveries that are over.
 const OVER: [&str; 2] = ["delivered", "cancelled"];
 
-impl Selection {
+impl DeliverySelection {
     fn conditions(&self) -> SqlConditions {
         let mut conditions = SqlConditions::default();
         if !self.states.is_empty() && !self.states.iter().any(|state| OVER.contains(&state.as_str())) {
@@ -243,7 +243,7 @@ impl Selection {
 /// What SQLite says.
 pub fn select_deliveries(
     db: &Connection,
-    selection: &Selection,
+    selection: &DeliverySelection,
     after: Option<&DeliveryPlace>,
     max: usize,
 ) -> rusqlite::Result<Vec<DeliveryRow>> {
@@ -270,7 +270,7 @@ pub fn select_deliveries(
 ///
 /// # Errors
 /// What SQLite says.
-pub fn count_selection(db: &Connection, selection: &Selection, most: u64) -> rusqlite::Result<Matches> {
+pub fn count_selection(db: &Connection, selection: &DeliverySelection, most: u64) -> rusqlite::Result<Matches> {
     let (conditions, mut values) = selection.conditions().end();
     values.push(integer(most.saturating_add(1)).into());
     let sql = format!("SELECT COUNT(*) AS n FROM (SELECT 1 FROM deliveries WHERE {conditions} LIMIT ?)");

@@ -17,7 +17,7 @@ mod waiting;
 
 pub use attempts::{AttemptRow, attempts};
 pub use deliveries::{
-    DeliveryFilter, DeliveryPlace, DeliveryRow, Selection, TargetCount, count_by_target, count_deliveries,
+    DeliveryFilter, DeliveryPlace, DeliveryRow, DeliverySelection, TargetCount, count_by_target, count_deliveries,
     count_selection, deliveries, deliveries_of, delivery, oldest_open_delivery, select_deliveries,
     sends_since,
 };

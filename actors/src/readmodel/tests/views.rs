@@ -1,7 +1,7 @@
 //! What lists, counts and the overview ask.
 
 use super::*;
-use crate::readmodel::queries::{DeliveryPlace, Matches, Selection};
+use crate::readmodel::queries::{DeliveryPlace, Matches, DeliverySelection};
 
 fn ids(log: &Log, filter: &MailFilter) -> String {
     let mails = queries::mails(&log.db, filter).expect("mails");
@@ -103,15 +103,15 @@ fn a_page_knows_how_each_mail_stands_with_each_target() {
 #[test]
 fn a_selection_of_deliveries_is_paged_and_counted() {
     let log = day();
-    let list = |selection: &Selection, after: Option<&DeliveryPlace>, max| {
+    let list = |selection: &DeliverySelection, after: Option<&DeliveryPlace>, max| {
         let rows = queries::select_deliveries(&log.db, selection, after, max).expect("deliveries");
         let place =
             |row: &queries::DeliveryRow| (DeliveryPlace::of(row), format!("{}/{}", row.email_id, row.target));
         rows.iter().map(place).collect::<Vec<_>>()
     };
     let names =
-        |selection: &Selection| list(selection, None, 9).into_iter().map(|(_, id)| id).collect::<Vec<_>>();
-    let all = Selection::default();
+        |selection: &DeliverySelection| list(selection, None, 9).into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+    let all = DeliverySelection::default();
     assert_eq!(names(&all), ["f/default", "e/default", "a/default", "a/rule-1"]);
     let mut seen = Vec::new();
     let mut place = None;
@@ -123,15 +123,15 @@ fn a_selection_of_deliveries_is_paged_and_counted() {
     }
     assert_eq!(seen, names(&all));
     for (selection, want) in [
-        (Selection { states: vec!["dead_lettered".to_owned()], ..all.clone() }, 1),
-        (Selection { states: vec!["dead_lettered".to_owned(), "delivered".to_owned()], ..all.clone() }, 2),
-        (Selection { target: Some("default".to_owned()), ..all.clone() }, 3),
-        (Selection { email_id: Some("a".to_owned()), ..all.clone() }, 2),
-        (Selection { last_status: Some(503), ..all.clone() }, 1),
-        (Selection { error: Some("GONE".to_owned()), ..all.clone() }, 1),
-        (Selection { error: Some("%".to_owned()), ..all.clone() }, 0),
-        (Selection { since: Some(start() + TimeDelta::seconds(5)), ..all.clone() }, 2),
-        (Selection { until: Some(start() + TimeDelta::seconds(5)), ..all }, 2),
+        (DeliverySelection { states: vec!["dead_lettered".to_owned()], ..all.clone() }, 1),
+        (DeliverySelection { states: vec!["dead_lettered".to_owned(), "delivered".to_owned()], ..all.clone() }, 2),
+        (DeliverySelection { target: Some("default".to_owned()), ..all.clone() }, 3),
+        (DeliverySelection { email_id: Some("a".to_owned()), ..all.clone() }, 2),
+        (DeliverySelection { last_status: Some(503), ..all.clone() }, 1),
+        (DeliverySelection { error: Some("GONE".to_owned()), ..all.clone() }, 1),
+        (DeliverySelection { error: Some("%".to_owned()), ..all.clone() }, 0),
+        (DeliverySelection { since: Some(start() + TimeDelta::seconds(5)), ..all.clone() }, 2),
+        (DeliverySelection { until: Some(start() + TimeDelta::seconds(5)), ..all }, 2),
     ] {
         assert_eq!(names(&selection).len(), want, "{selection:?}");
         let count = queries::count_selection(&log.db, &selection, 9).expect("count");

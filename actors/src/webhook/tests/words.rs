@@ -1,7 +1,7 @@
 //! An operator's word about a delivery: not to be sent, and once more.
 
 use super::*;
-use crate::readmodel::queries::{self, Selection};
+use crate::readmodel::queries::{self, DeliverySelection};
 use crate::webhook::bulk::{self, Action};
 use crate::webhook::cancel::{CancelError, cancel};
 use crate::webhook::resend::{ResendError, resend, targets_of};
@@ -178,22 +178,22 @@ fn a_selection_is_counted_and_acted_upon() {
         }
         scene.mail("f", &["other"], None).await;
         wait(3).await;
-        let all = Selection::default();
-        let of = |target: &str| Selection { target: Some(target.to_owned()), ..Selection::default() };
-        let count = async |action, selection: &Selection| {
+        let all = DeliverySelection::default();
+        let of = |target: &str| DeliverySelection { target: Some(target.to_owned()), ..DeliverySelection::default() };
+        let count = async |action, selection: &DeliverySelection| {
             bulk::count(&*scene.journal, action, selection).await.unwrap().count
         };
         assert_eq!(count(Action::Retry, &all).await, 5);
         assert_eq!(count(Action::Retry, &of("rule-1")).await, 2);
-        assert_eq!(count(Action::Retry, &Selection { last_status: Some(500), ..all.clone() }).await, 3);
+        assert_eq!(count(Action::Retry, &DeliverySelection { last_status: Some(500), ..all.clone() }).await, 3);
         assert_eq!(
-            count(Action::Retry, &Selection { error: Some("http 404".to_owned()), ..all.clone() }).await,
+            count(Action::Retry, &DeliverySelection { error: Some("http 404".to_owned()), ..all.clone() }).await,
             2
         );
-        let delivered = Selection { states: vec!["delivered".to_owned()], ..all.clone() };
+        let delivered = DeliverySelection { states: vec!["delivered".to_owned()], ..all.clone() };
         assert_eq!(count(Action::Cancel, &delivered).await, 0, "there is nothing to cancel");
 
-        let act = async |action, selection: &Selection| {
+        let act = async |action, selection: &DeliverySelection| {
             bulk::act(&*scene.journal, &scene.world, action, selection, "cli").await.unwrap()
         };
         let done = act(Action::Retry, &of("default")).await;

@@ -14,7 +14,7 @@ use crate::http::pages::parts::{UntrustedText, When};
 use crate::http::pages::visit::PageVisit;
 use crate::http::problem::HttpProblem;
 use crate::http::v1::config::read::seen;
-use crate::services::config::overview::DocumentState;
+use crate::services::config::overview::DocumentOverview;
 
 /// A document as a page edits it.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(in crate::http::pages) struct EditedDocument {
     /// Names the stored version: the value of the hidden field [`SEEN`](super::SEEN). Empty = none.
     pub(in crate::http::pages) seen: String,
     /// How it is, as the API says it.
-    pub(in crate::http::pages) state: DocumentState,
+    pub(in crate::http::pages) state: DocumentOverview,
     /// Who changed it last and when, if the history knows.
     pub(in crate::http::pages) changed: Option<LastChange>,
     /// Why it cannot be read now, in the reader's language; nothing can be saved then.
@@ -106,7 +106,7 @@ pub(in crate::http::pages) async fn versions(visit: &PageVisit, key: Key) -> Vec
     }
 }
 
-fn last_change(visit: &PageVisit, state: &DocumentState) -> Option<LastChange> {
+fn last_change(visit: &PageVisit, state: &DocumentOverview) -> Option<LastChange> {
     Some(LastChange {
         who: UntrustedText(who(visit.lang, state.origin.as_deref()?)),
         at: When::short(visit.clock, state.changed_at?),

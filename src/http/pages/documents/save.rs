@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::names::field;
 use super::read::seen_of;
-use super::sides::EditConflict;
+use super::sides::ConflictingEdit;
 use super::words::Words;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::visit::PageVisit;
@@ -31,7 +31,7 @@ pub(in crate::http::pages) enum SaveOutcome {
     /// Nothing was changed: the values are wrong, or the store did not take them.
     Refused(Problems),
     /// Nothing was changed: somebody else has saved meanwhile.
-    Conflict(Box<EditConflict>),
+    Conflict(Box<ConflictingEdit>),
 }
 
 /// A change that was made.
@@ -118,7 +118,7 @@ async fn conflict(visit: &PageVisit, edit: &Edit) -> Result<SaveOutcome, HttpPro
     let mut found = differences(key, theirs, Some(&after));
     found.retain(|one| one.path != UPDATED_AT);
     let seen = stored.as_ref().map(|stored| stored.revision.0.clone()).unwrap_or_default();
-    Ok(SaveOutcome::Conflict(Box::new(EditConflict { key, seen, differences: found })))
+    Ok(SaveOutcome::Conflict(Box::new(ConflictingEdit { key, seen, differences: found })))
 }
 
 /// Waits until this worker has what was stored in force, so that the next page shows it; a document

@@ -18,7 +18,7 @@ use crate::http::problem::HttpProblem;
 
 /// What two people want of a document.
 #[derive(Debug)]
-pub(in crate::http::pages) struct EditConflict {
+pub(in crate::http::pages) struct ConflictingEdit {
     /// Which document.
     pub(in crate::http::pages) key: Key,
     /// Names the version that is stored now.
@@ -45,7 +45,7 @@ struct EditConflictPage {
     history: String,
 }
 
-impl EditConflict {
+impl ConflictingEdit {
     /// The page. `action` is where the form goes once more, over what is stored now; `back` is
     /// where somebody goes who leaves it at that.
     ///

@@ -8,7 +8,7 @@ use super::names::document;
 use super::words::Words;
 use crate::http::pages::parts::{Mood, UntrustedText};
 use crate::http::pages::visit::PageVisit;
-use crate::services::config::overview::{ConfigOverview, DocumentState};
+use crate::services::config::overview::{ConfigOverview, DocumentOverview};
 
 /// One thing to know.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl DocumentNotices {
 }
 
 /// What is wrong with a document, and what that means.
-fn of_document(visit: &PageVisit, state: &DocumentState) -> Option<String> {
+fn of_document(visit: &PageVisit, state: &DocumentOverview) -> Option<String> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let key = Key::named(state.key)?;
     let name = document(lang, key);

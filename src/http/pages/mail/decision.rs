@@ -6,7 +6,7 @@ use askama::filters::HtmlSafe;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::history::DecidedUnder;
 use render_signal_actors::kernel::said::Said;
-use render_signal_actors::mail::explain::Step;
+use render_signal_actors::mail::explain::ExplainStep;
 use render_signal_actors::mail::life::{MailEvent, MailRouted};
 use render_signal_actors::mail::policy::Priority;
 use render_signal_actors::story::{self, Decided, Story};
@@ -75,7 +75,7 @@ pub(super) struct Now {
 }
 
 /// The step of the story that decided: the last one that no person's word came before.
-fn deciding(story: &Story) -> Option<(&story::Step, Whose)> {
+fn deciding(story: &Story) -> Option<(&story::ExplainStep, Whose)> {
     let mut whose = Whose::Rules;
     let mut found = None;
     for step in &story.steps {
@@ -218,7 +218,7 @@ async fn steps_of_then(
     clock: PageClock,
     state: &Data<HttpState>,
     story: &Story,
-    step: &story::Step,
+    step: &story::ExplainStep,
     decided: (&str, Option<&str>),
 ) -> (Vec<CheckLine>, String) {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
@@ -267,7 +267,7 @@ fn checks(lang: Lang, today: &ExplainedToday) -> Vec<CheckLine> {
     today.explained.explanation.steps.iter().map(|step| check(lang, step)).collect()
 }
 
-fn check(lang: Lang, step: &Step) -> CheckLine {
+fn check(lang: Lang, step: &ExplainStep) -> CheckLine {
     let mood = match step.outcome {
         "pass" | "match" => Mood::Good,
         "stop" => Mood::Care,

@@ -1,7 +1,7 @@
 //! What is done from the overview.
 
 use actix_web::HttpResponse;
-use render_signal_actors::readmodel::queries::Selection;
+use render_signal_actors::readmodel::queries::DeliverySelection;
 use render_signal_actors::webhook::bulk::{self, Action};
 use render_signal_actors::webhook::target::enable_target;
 
@@ -19,7 +19,7 @@ pub(super) async fn resend(visit: PageVisit, form: FormData) -> Result<HttpRespo
     let target = Some(form.text("target")).filter(|target| !target.is_empty()).map(str::to_owned);
     let target = target.ok_or_else(|| HttpProblem::parameter("target", "names no target"))?;
     let selection =
-        Selection { states: vec!["dead_lettered".to_owned()], target: Some(target), ..Selection::default() };
+        DeliverySelection { states: vec!["dead_lettered".to_owned()], target: Some(target), ..DeliverySelection::default() };
     let state = &visit.state;
     let done =
         bulk::act(state.journal.as_ref(), &state.world, Action::Retry, &selection, &visit.caller.by()).await;

@@ -7,7 +7,7 @@ use super::data::OverviewData;
 use super::standing;
 use super::words::Words;
 use crate::findings::{Finding, Severity};
-use crate::health::attention::{Item, What};
+use crate::health::attention::{Item, AttentionKind};
 use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::mails::became;
@@ -144,7 +144,7 @@ fn flow(w: &'static Words, data: &OverviewData, clock: PageClock) -> String {
         Some(at) => format!("Last mail {}", clock.ago(at)),
         None => return format!("{}.", w.no_mail_yet),
     };
-    let given_up = data.items.iter().any(|item| matches!(item.what, What::DeadLetters { .. }));
+    let given_up = data.items.iter().any(|item| matches!(item.what, AttentionKind::DeadLetters { .. }));
     match data.waits() {
         0 if given_up => format!("{last}."),
         0 => format!("{last}, {}.", w.all_delivered),
@@ -192,7 +192,7 @@ fn task(w: &'static Words, item: &Item, place: usize, clock: PageClock) -> Task 
         link: None,
     };
     match &item.what {
-        What::DeadLetters { target, count } => Task {
+        AttentionKind::DeadLetters { target, count } => Task {
             title: w.dead_letters(*count, lang),
             about: Some(UntrustedText(target.clone())),
             confirm: Some(Confirm {
@@ -209,26 +209,26 @@ fn task(w: &'static Words, item: &Item, place: usize, clock: PageClock) -> Task 
             link: Some((format!("/mails?failed=true&target={}", in_query(target)), w.see)),
             ..plain
         },
-        What::TargetGone { target, .. } => Task {
+        AttentionKind::TargetGone { target, .. } => Task {
             title: w.gone_title.to_owned(),
             about: Some(UntrustedText(target.clone())),
             text: w.gone_answer.to_owned(),
             button: Some(Button { action: "/reactiver", field: ("target", target.clone()), text: w.enable }),
             ..plain
         },
-        What::Quarantined { count } => Task {
+        AttentionKind::Quarantined { count } => Task {
             title: w.quarantined(*count, lang),
             text: w.quarantined_text.to_owned(),
             link: Some(("/mails?state=quarantined".to_owned(), w.see)),
             ..plain
         },
-        What::SetAside { count } => Task {
+        AttentionKind::SetAside { count } => Task {
             title: w.set_aside(*count, lang),
             text: w.set_aside_text.to_owned(),
             link: Some(("/mails?state=set_aside".to_owned(), w.see)),
             ..plain
         },
-        What::Found { check, finding } => Task {
+        AttentionKind::Found { check, finding } => Task {
             title: capital(lang.said(&finding.said())),
             text: finding.advice().map(|advice| capital(lang.said(&advice)) + ".").unwrap_or_default(),
             link: Some(match finding {

@@ -1,6 +1,6 @@
 //! What a trial found, in words. Pure.
 
-use render_signal_actors::mail::compare::{Change, Judgement};
+use render_signal_actors::mail::compare::{DecisionChange, Judgement};
 use render_signal_actors::mail::policy::Priority;
 use serde_json::Value;
 
@@ -106,7 +106,7 @@ fn reason_of(reason: &str, lang: Lang) -> &str {
 }
 
 /// What differs besides where the mail goes and why; that is said by [`judged`].
-pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: PageClock) -> Option<Sentence> {
+pub(super) fn changed(change: &DecisionChange, name: impl Fn(&str) -> String, clock: PageClock) -> Option<Sentence> {
     let lang = clock.lang;
     let value = |value: &Value| match value {
         Value::Null => lang.pick("rien", "nothing").to_owned(),
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     fn change(field: &str, before: Value, after: Value) -> Option<String> {
-        let change = Change { field: field.to_owned(), before, after };
+        let change = DecisionChange { field: field.to_owned(), before, after };
         let now = "2026-11-12T13:02:07Z".parse().unwrap();
         let clock = PageClock { now, zone: chrono_tz::Europe::Paris, lang: Lang::En };
         changed(&change, |target| format!("T {target}"), clock).map(|line| line.text())

@@ -14,7 +14,7 @@ use crate::http::pages::names;
 use crate::http::pages::parts::{Badge, Confirm, Mood, UntrustedText, When};
 use crate::http::pages::visit::PageVisit;
 use crate::http::problem::HttpProblem;
-use crate::services::check::Checked;
+use crate::services::check::CheckedDocument;
 
 /// What a migration did.
 pub(super) struct MigrationView {
@@ -113,7 +113,7 @@ pub(super) async fn verify(visit: PageVisit) -> Result<HttpResponse, HttpProblem
     page(&visit, StatusCode::OK, SystemResults { verified: Some(view), ..SystemResults::default() }).await
 }
 
-fn row(checked: Checked, visit: &PageVisit) -> VerifiedRow {
+fn row(checked: CheckedDocument, visit: &PageVisit) -> VerifiedRow {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     let sound = checked.valid && checked.unread.is_none();
     VerifiedRow {

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::event::Recorded;
-use render_signal_actors::readmodel::log::{self, Selection};
+use render_signal_actors::readmodel::log::{self, LogSelection};
 use render_signal_actors::registry;
 
 use super::words::Words;
@@ -55,7 +55,7 @@ pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> 
     };
     let before = query.text("avant").parse().ok();
     let selection =
-        Selection { kinds: kind.map(str::to_owned).into_iter().collect(), ..Selection::default() };
+        LogSelection { kinds: kind.map(str::to_owned).into_iter().collect(), ..LogSelection::default() };
     let found = log::back(visit.state.journal.as_ref(), &selection, before.unwrap_or(u64::MAX), PAGE_SIZE);
     let found = found.await.map_err(unavailable)?;
     let address = |before: Option<u64>| {

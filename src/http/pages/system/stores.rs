@@ -8,7 +8,7 @@ use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
 use crate::http::pages::visit::PageVisit;
 use crate::http::v1::config::read;
 use crate::lang::Lang;
-use crate::services::config::overview::DocumentState;
+use crate::services::config::overview::DocumentOverview;
 use crate::services::migrate::by_name;
 
 /// Stores and documents.
@@ -95,7 +95,7 @@ fn card(health: StoreHealth, visit: &PageVisit) -> StoreCard {
     }
 }
 
-fn row(document: DocumentState, visit: &PageVisit) -> DocumentRow {
+fn row(document: DocumentOverview, visit: &PageVisit) -> DocumentRow {
     let lang = visit.lang;
     let workers = &document.workers;
     DocumentRow {
@@ -113,7 +113,7 @@ fn row(document: DocumentState, visit: &PageVisit) -> DocumentRow {
     }
 }
 
-fn badge(document: &DocumentState, w: &Words) -> Badge {
+fn badge(document: &DocumentOverview, w: &Words) -> Badge {
     if document.withholds.is_some() {
         return Badge::new(Mood::Bad, w.withheld);
     }
@@ -126,7 +126,7 @@ fn badge(document: &DocumentState, w: &Words) -> Badge {
     }
 }
 
-fn notes(document: &DocumentState, lang: Lang) -> Vec<UntrustedText> {
+fn notes(document: &DocumentOverview, lang: Lang) -> Vec<UntrustedText> {
     let stands_still = document.withholds.map(|governs| lang.one(governs.said()));
     let problems = document.problems.iter().map(|problem| lang.problem(problem));
     let remarks = document.remarks.iter().map(|remark| lang.said(remark).to_owned());

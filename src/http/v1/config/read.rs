@@ -19,8 +19,8 @@ use crate::http::problem::{HttpProblem, ProblemField, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::page::Nothing;
 use crate::http::v1::refused::fields;
-use crate::services::check::{self, Checked};
-use crate::services::config::overview::{ConfigOverview, DocumentState};
+use crate::services::check::{self, CheckedDocument};
+use crate::services::config::overview::{ConfigOverview, DocumentOverview};
 use crate::services::config::versions::{Past, VersionContent};
 use crate::services::migrate::by_name;
 
@@ -56,7 +56,7 @@ pub(in crate::http) async fn overview(
 
 /// The stored documents, judged as the service judges them, in the words of the system before.
 #[utoipa::path(get, path = "/api/v1/config/check", tag = "configuration",
-    responses((status = 200, body = Vec<Checked>), ReadRefusals))]
+    responses((status = 200, body = Vec<CheckedDocument>), ReadRefusals))]
 pub(in crate::http) async fn check(
     _: Params<Nothing>,
     state: Data<HttpState>,
@@ -96,7 +96,7 @@ pub(in crate::http) async fn conflicts(
 pub(in crate::http) struct DocumentView {
     /// How it is; `stored` is what is stored, masked.
     #[serde(flatten)]
-    state: DocumentState,
+    state: DocumentOverview,
     /// What is wrong with it, field by field.
     errors: Vec<ProblemField>,
 }

@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use chrono::{DateTime, Utc};
-use render_signal_actors::readmodel::queries::Selection;
+use render_signal_actors::readmodel::queries::DeliverySelection;
 use render_signal_actors::webhook::bulk::{self, Action, BulkError, BulkOutcome, BulkRefusal};
 use render_signal_actors::webhook::cancel::{self, CancelError};
 use render_signal_actors::webhook::dead_letters::{RetryError, Undelivered};
@@ -54,8 +54,8 @@ pub(in crate::http) struct BulkBody {
 }
 
 impl BulkBody {
-    fn selection(self) -> Selection {
-        Selection {
+    fn selection(self) -> DeliverySelection {
+        DeliverySelection {
             states: self.state.into_iter().map(DeliveryStateParam::stored).collect(),
             target: self.target,
             email_id: self.mail,

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use render_signal_actors::mail::work::{delivery_body_key, webhook_id};
-use render_signal_actors::readmodel::queries::{self, DeliveryPlace, Selection};
+use render_signal_actors::readmodel::queries::{self, DeliveryPlace, DeliverySelection};
 use render_signal_actors::story::{DeliveryStory, delivery_steps};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -85,7 +85,7 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, HttpProblem> {
     let after = params.cursor.as_deref().map(place).transpose()?;
     let limit = params.limit.get();
-    let selection = Selection {
+    let selection = DeliverySelection {
         states: params.state.into_iter().map(DeliveryStateParam::stored).collect(),
         target: params.target,
         email_id: params.mail,

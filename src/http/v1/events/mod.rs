@@ -8,7 +8,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, to};
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::readmodel::log::{self, Selection};
+use render_signal_actors::readmodel::log::{self, LogSelection};
 use render_signal_actors::registry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -141,16 +141,16 @@ fn selection(
     stream: Option<&String>,
     category: Option<&String>,
     kinds: &[String],
-) -> Result<Selection, HttpProblem> {
+) -> Result<LogSelection, HttpProblem> {
     if let Some(unknown) = kinds.iter().find(|kind| registry::known_kind(kind).is_none()) {
         let why = format!("{unknown:?} is no kind of event; docs/EVENTS.md lists them");
         return Err(HttpProblem::parameter("kind", why));
     }
-    Ok(Selection {
+    Ok(LogSelection {
         stream: stream.map(|name| StreamId::from_stored(name)),
         category: category.cloned(),
         kinds: kinds.to_vec(),
-        ..Selection::default()
+        ..LogSelection::default()
     })
 }
 

@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, Responder as _};
 use futures::{StreamExt as _, stream};
 use render_signal_actors::kernel::journal::JournalError;
-use render_signal_actors::readmodel::log::{self, Selection};
+use render_signal_actors::readmodel::log::{self, LogSelection};
 use serde::Deserialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -125,7 +125,7 @@ fn last_id(request: &HttpRequest) -> Result<Option<u64>, HttpProblem> {
 /// A client that follows the events.
 struct EventFollower {
     state: Data<HttpState>,
-    selection: Selection,
+    selection: LogSelection,
     /// Everything up to here has been told.
     position: u64,
     /// It began with a position from before.

@@ -67,7 +67,7 @@ pub(in crate::http) struct ExplanationView {
     /// The documents in force.
     configuration: Vec<DecidedDocument>,
     /// Of a mail of the journal: what was decided when it came; null = the journal does not tell.
-    recorded: Option<RecordedDecision>,
+    recorded: Option<RecordedDecisionView>,
 }
 
 /// A link of a mail.
@@ -111,8 +111,9 @@ pub(in crate::http) struct ExplainedStep {
 
 /// What was decided when a mail came.
 #[derive(ToSchema)]
+#[schema(as = RecordedDecision)]
 #[expect(dead_code, reason = "describes what `services::explain` answers")]
-pub(in crate::http) struct RecordedDecision {
+pub(in crate::http) struct RecordedDecisionView {
     /// `deliver`, `hold`, `skip`, `ignore`.
     decision: String,
     /// Why.

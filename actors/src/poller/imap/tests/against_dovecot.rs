@@ -12,7 +12,7 @@ use super::dovecot::Dovecot;
 use crate::messages::Source;
 use crate::poller::imap::{ImapSecurity, ImapSettings, ImapSource};
 use crate::poller::source::{
-    BUDGET, ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailSource as _, MailboxSession, Sink,
+    BUDGET, ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailSource as _, MailboxSession, Sink,
     SourceError, Wake,
 };
 
@@ -30,7 +30,7 @@ async fn refused(settings: ImapSettings) -> SourceError {
     }
 }
 
-fn uids(mails: &[ListedMail]) -> Vec<u64> {
+fn uids(mails: &[MailboxItem]) -> Vec<u64> {
     mails.iter().map(|mail| mail.uid).collect()
 }
 

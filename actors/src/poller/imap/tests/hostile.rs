@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::scripted::{fetch, session};
-use crate::poller::source::{ListScope, ListedMail, MailboxSession as _, SourceError};
+use crate::poller::source::{ListScope, MailboxItem, MailboxSession as _, SourceError};
 
 const NEWER: ListScope = ListScope { above: 3, unseen: false, since: None };
 const UNREAD: ListScope = ListScope { above: 3, unseen: true, since: None };
@@ -167,7 +167,7 @@ async fn answers_without_an_end_are_broken_off() {
 #[tokio::test(start_paused = true)]
 async fn descriptions_of_other_mails_are_not_kept() {
     let (mut session, mut server) = session().await;
-    let asked = [ListedMail { item: "2".to_owned(), uid: 2, detail: None }];
+    let asked = [MailboxItem { item: "2".to_owned(), uid: 2, detail: None }];
     let (described, ()) = tokio::join!(session.describe(&asked), async {
         let tag = server.expect("UID FETCH 2 (UID FLAGS INTERNALDATE RFC822.SIZE)").await;
         server.say("* 1 FETCH (UID 1 RFC822.SIZE 7)\r\n* 2 FETCH (UID 2 RFC822.SIZE 8)\r\n").await;
