@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::demo::documents::{DemoDocuments, DemoWindow};
-    use crate::demo::samples::{self, Expected};
+    use crate::demo::samples::{self, ExpectedOutcome};
     use crate::words::reasons;
 
     /// What the demo expects of its samples is what `explain` says of them.
@@ -172,12 +172,12 @@ mod tests {
                 let said =
                     (found.decision, found.reason, found.deliveries.first().map(|d| d.target.as_str()));
                 let expected = match &sample.expected {
-                    Expected::Delivered(target) => ("deliver", None, Some(*target)),
-                    Expected::Ignored(reason) => ("ignore", Some(reason.as_str()), None),
-                    Expected::Held(reason) => ("hold", Some(reason.as_str()), None),
-                    Expected::Quarantined => ("quarantine", Some("not_a_mail"), None),
+                    ExpectedOutcome::Delivered(target) => ("deliver", None, Some(*target)),
+                    ExpectedOutcome::Ignored(reason) => ("ignore", Some(reason.as_str()), None),
+                    ExpectedOutcome::Held(reason) => ("hold", Some(reason.as_str()), None),
+                    ExpectedOutcome::Quarantined => ("quarantine", Some("not_a_mail"), None),
                     // By itself it is a mail like any other; here the window is closed.
-                    Expected::Duplicate => ("hold", Some("outside_window"), None),
+                    ExpectedOutcome::Duplicate => ("hold", Some("outside_window"), None),
                 };
                 assert_eq!(said, expected, "{}: {:#?}", sample.name, found.steps);
             }

@@ -80,11 +80,15 @@ impl Entry {
     /// What became of it.
     pub(crate) fn fate(&self) -> LedgerFate<'_> {
         match (self.life.stage, self.hold) {
-            (Stage::Held | Stage::Skipped { .. }, Some((reason, until))) => LedgerFate::Held { reason, until },
+            (Stage::Held | Stage::Skipped { .. }, Some((reason, until))) => {
+                LedgerFate::Held { reason, until }
+            }
             (Stage::Ignored(reason), _) => LedgerFate::Ignored(reason),
             (Stage::Quarantined, _) => LedgerFate::Quarantined(&self.unreadable),
             (Stage::Routed, _) => LedgerFate::Routed(&self.life.deliveries),
-            (Stage::Unknown | Stage::Received | Stage::Held | Stage::Skipped { .. }, _) => LedgerFate::Received,
+            (Stage::Unknown | Stage::Received | Stage::Held | Stage::Skipped { .. }, _) => {
+                LedgerFate::Received
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use render_signal_actors::kernel::journal::VerifyReport;
 
-use super::ledger::{Entry, LedgerFate, Ledger};
+use super::ledger::{Entry, Ledger, LedgerFate};
 use super::narrator::Narrator;
 use super::receiver::Inbox;
 use super::samples::Sample;
@@ -106,7 +106,9 @@ impl Summary<'_> {
         );
         let other: Vec<_> = entries
             .iter()
-            .filter(|entry| matches!(entry.fate(), LedgerFate::Received | LedgerFate::Routed(_)) && !entry.delivered())
+            .filter(|entry| {
+                matches!(entry.fate(), LedgerFate::Received | LedgerFate::Routed(_)) && !entry.delivered()
+            })
             .copied()
             .collect();
         section(&mut lines, lang.pick("Inachevés", "Unfinished"), Style::Bad, &other, lang, |entry| {

@@ -37,7 +37,7 @@ pub(crate) enum AttentionKind {
         reason: Option<String>,
     },
     /// Something that was found out.
-    EvictionReport {
+    Found {
         /// By which check, such as `mailbox`.
         check: Cow<'static, str>,
         /// What.
@@ -59,8 +59,8 @@ impl Item {
     pub(crate) const fn is_wrong(&self) -> bool {
         match &self.what {
             // Nothing reaches it: its webhooks wait, whatever the program itself can do.
-            AttentionKind::EvictionReport { finding: Finding::TargetFails { .. }, .. } => true,
-            AttentionKind::EvictionReport { finding, .. } => matches!(finding.severity(), Severity::Fail),
+            AttentionKind::Found { finding: Finding::TargetFails { .. }, .. } => true,
+            AttentionKind::Found { finding, .. } => matches!(finding.severity(), Severity::Fail),
             AttentionKind::DeadLetters { .. } | AttentionKind::TargetGone { .. } => true,
             AttentionKind::Quarantined { .. } | AttentionKind::SetAside { .. } => false,
         }
@@ -88,7 +88,7 @@ pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: AttentionInpu
             let told =
                 matches!(finding, Finding::DeliveriesLate { .. }) && !needs.disabled_targets.is_empty();
             if is_for_a_person(finding) && !told {
-                let what = AttentionKind::EvictionReport { check: check.name.clone(), finding: finding.clone() };
+                let what = AttentionKind::Found { check: check.name.clone(), finding: finding.clone() };
                 found.push(Item { what, since: None });
             }
         }
@@ -112,16 +112,16 @@ pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: AttentionInpu
     items.extend(worth_a_look);
     if known.unpolled {
         items.push(Item {
-            what: AttentionKind::EvictionReport { check: "lease".into(), finding: Finding::PolledByNoWorker {} },
+            what: AttentionKind::Found { check: "lease".into(), finding: Finding::PolledByNoWorker {} },
             since: None,
         });
     }
     if known.limited > 0 {
         let finding = Finding::LimitHolds { webhooks: known.limited };
-        items.push(Item { what: AttentionKind::EvictionReport { check: "deliveries".into(), finding }, since: None });
+        items.push(Item { what: AttentionKind::Found { check: "deliveries".into(), finding }, since: None });
     }
     if !known.signed {
-        let what = AttentionKind::EvictionReport { check: "deliveries".into(), finding: Finding::Unsigned {} };
+        let what = AttentionKind::Found { check: "deliveries".into(), finding: Finding::Unsigned {} };
         items.push(Item { what, since: None });
     }
     items
@@ -171,16 +171,17 @@ mod tests {
         let ready = ready(vec![Finding::MailboxMissing {}, Finding::Hung { seconds: 40 }]);
         let dead = DeadLetters { target: "make".into(), n: 3, since: None };
         let needs = NeedsPerson { dead_letters: vec![dead], quarantined: 1, ..NeedsPerson::default() };
-        let codes: Vec<&str> = items(&needs, &ready, AttentionInputs { signed: false, limited: 2, unpolled: true })
-            .iter()
-            .map(|item| match &item.what {
-                AttentionKind::DeadLetters { .. } => "dead",
-                AttentionKind::Quarantined { .. } => "quarantined",
-                AttentionKind::SetAside { .. } => "set_aside",
-                AttentionKind::TargetGone { .. } => "gone",
-                AttentionKind::EvictionReport { finding, .. } => finding.code(),
-            })
-            .collect();
+        let codes: Vec<&str> =
+            items(&needs, &ready, AttentionInputs { signed: false, limited: 2, unpolled: true })
+                .iter()
+                .map(|item| match &item.what {
+                    AttentionKind::DeadLetters { .. } => "dead",
+                    AttentionKind::Quarantined { .. } => "quarantined",
+                    AttentionKind::SetAside { .. } => "set_aside",
+                    AttentionKind::TargetGone { .. } => "gone",
+                    AttentionKind::Found { finding, .. } => finding.code(),
+                })
+                .collect();
         assert_eq!(
             codes,
             [

@@ -39,10 +39,17 @@ pub(crate) fn servers(storage: &Storage) -> Vec<WatchedServer> {
     if let Some(address) = &storage.redis {
         let documents = storage.redis_documents.is_some();
         let named = "REDIS_URL";
-        servers.push(WatchedServer { named, address: address.clone(), journal: false, documents, lease: true });
+        servers.push(WatchedServer {
+            named,
+            address: address.clone(),
+            journal: false,
+            documents,
+            lease: true,
+        });
     }
     if let Some(address) = storage.journal.server() {
-        let same = |server: &&mut WatchedServer| server.address.url.expose_secret() == address.url.expose_secret();
+        let same =
+            |server: &&mut WatchedServer| server.address.url.expose_secret() == address.url.expose_secret();
         match servers.iter_mut().find(same) {
             Some(server) => server.journal = true,
             None => servers.push(WatchedServer {

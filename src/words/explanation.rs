@@ -1,6 +1,6 @@
 //! Why a mail would or would not trigger: the words around what an explanation says itself.
 
-use render_signal_actors::mail::explain::{Explanation, ExplainStep};
+use render_signal_actors::mail::explain::{ExplainStep, Explanation};
 use render_signal_actors::said;
 
 use super::reasons;

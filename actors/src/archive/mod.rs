@@ -38,7 +38,7 @@ use crate::kernel::digest::short_sha256;
 use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
 use crate::mail::life::mail_stream;
-use crate::readmodel::queries::archive::{self as candidates, Candidate, ArchiveKind};
+use crate::readmodel::queries::archive::{self as candidates, ArchiveKind, Candidate};
 use crate::webhook::events::RATE;
 use crate::worker::worker_stream;
 
@@ -97,8 +97,10 @@ impl Archiver {
                 .read(move |db| candidates::page(db, before, after, BATCH))
                 .await
                 .map_err(|error| error.to_string())?;
-            let last_mail =
-                page.iter().rfind(|candidate| candidate.what == ArchiveKind::Mail).map(|candidate| candidate.place);
+            let last_mail = page
+                .iter()
+                .rfind(|candidate| candidate.what == ArchiveKind::Mail)
+                .map(|candidate| candidate.place);
             self.batch(page, before, head, &mut round).await?;
             match last_mail {
                 Some(place) => after = place,

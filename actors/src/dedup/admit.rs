@@ -25,7 +25,7 @@ use crate::mail::groups::{self, GroupOwner, KnownGroup};
 use crate::mail::life::{MailReceived, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::{IgnoreReason, LONGEST_HEADER, Mail, Outcome, Verdict, content, decide, identity, parse};
-use crate::messages::{Admit, AdmitError, Admitted, AdmissionDecision, Source};
+use crate::messages::{AdmissionDecision, Admit, AdmitError, Admitted, Source};
 
 /// Mails parsed at the same time.
 const MAX_PARSING: usize = 16;

@@ -137,11 +137,17 @@ fn every_decision_is_told_and_in_the_journal() {
         };
         // W-89: what holds for mails of a mailbox holds for these.
         assert_eq!(decided("Re: Lot 1", PAGE).await, Some(AdmissionDecision::Ignored(IgnoreReason::Reply)));
-        assert_eq!(decided("Lot 2", "bonjour").await, Some(AdmissionDecision::Ignored(IgnoreReason::NoLinks)));
+        assert_eq!(
+            decided("Lot 2", "bonjour").await,
+            Some(AdmissionDecision::Ignored(IgnoreReason::NoLinks))
+        );
         scene.set(|policy| policy.sending_enabled = false);
         assert_eq!(decided("Lot 3", PAGE).await, Some(AdmissionDecision::Held(HoldReason::SendingDisabled)));
         scene.set(|policy| policy.allowed_senders = vec!["somebody@else.fr".to_owned()]);
-        assert_eq!(decided("Lot 4", PAGE).await, Some(AdmissionDecision::Ignored(IgnoreReason::SenderNotAllowed)));
+        assert_eq!(
+            decided("Lot 4", PAGE).await,
+            Some(AdmissionDecision::Ignored(IgnoreReason::SenderNotAllowed))
+        );
         scene.set(|policy| policy.max_email_bytes = Some(100));
         assert_eq!(decided("Lot 5", PAGE).await, Some(AdmissionDecision::Ignored(IgnoreReason::TooLarge)));
         let log = scene.log().await;

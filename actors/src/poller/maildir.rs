@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::source::{
-    Detail, LONGEST_HEADER, ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailSource,
+    Detail, LONGEST_HEADER, ListScope, LoadPart, LoadRequest, LoadedBody, MailSource, MailboxItem,
     MailboxSession, MailboxStatus, Sink, SourceError, Wake, header_end,
 };
 use crate::messages::Source;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::board::PollerPhase;
 use super::keeper::VisitStop;
 use super::source::{
-    Fetched, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailboxSession, Sink, SourceError,
+    Fetched, LoadPart, LoadRequest, LoadedBody, MailboxItem, MailboxSession, Sink, SourceError,
 };
 use super::visit::{Visit, VisitEnd};
 use crate::kernel::port::Port;

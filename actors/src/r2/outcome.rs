@@ -110,7 +110,8 @@ mod tests {
             expires_at: None,
         };
         let links = [link("https://a"), link("https://b"), link("https://c")];
-        let fates = vec![LinkFate::Tried(Ok(copied.into())), LinkFate::Tried(Err(NoCopy::lasting("refused")))];
+        let fates =
+            vec![LinkFate::Tried(Ok(copied.into())), LinkFate::Tried(Err(NoCopy::lasting("refused")))];
         let (settled, events) = settle_links(&links, fates);
 
         let seen: Vec<_> =

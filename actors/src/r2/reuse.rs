@@ -24,8 +24,9 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) async fn known(deps: &R2Deps, sources: &[SourceLink]) -> Vec<Option<Obtained>> {
     let wanted = sources.to_vec();
     let views = deps.journal.views();
-    let look = views
-        .read(move |db| wanted.iter().map(|SourceLink { url, provider }| copy_of(db, url, provider)).collect());
+    let look = views.read(move |db| {
+        wanted.iter().map(|SourceLink { url, provider }| copy_of(db, url, provider)).collect()
+    });
     let rows: Vec<Option<LinkRow>> = match timeout(QUERY_TIMEOUT, look).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {

@@ -206,7 +206,12 @@ async fn read_alone(
 }
 
 /// All links that are planned to be copied, at once, each within its limits.
-async fn copy_all(deps: &R2Deps, shared: &SharedTransfers, policy: &Policy, opened: &Opened) -> (Vec<End>, Vec<Lead>) {
+async fn copy_all(
+    deps: &R2Deps,
+    shared: &SharedTransfers,
+    policy: &Policy,
+    opened: &Opened,
+) -> (Vec<End>, Vec<Lead>) {
     if policy.offload {
         copy_planned(deps, shared, &opened.sources, &opened.meta.email_id, &policy.providers).await
     } else {

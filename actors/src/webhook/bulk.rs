@@ -8,7 +8,7 @@ use super::dead_letters::{RetryError, Undelivered};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Journal, JournalError};
 use crate::kernel::projection::ViewError;
-use crate::readmodel::queries::{self, DeliveryRow, Matches, DeliverySelection};
+use crate::readmodel::queries::{self, DeliveryRow, DeliverySelection, Matches};
 
 /// At most so many are acted upon at a time: whoever wants more asks again.
 pub const AT_ONCE: usize = 1_000;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use render_signal_actors::messages::Source;
 use render_signal_actors::poller::source::{
-    Detail, ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailSource, MailboxSession,
+    Detail, ListScope, LoadPart, LoadRequest, LoadedBody, MailSource, MailboxItem, MailboxSession,
     MailboxStatus, Sink, SourceError, Wake,
 };
 

@@ -95,7 +95,7 @@ async fn holder(shared: &[Arc<dyn DocumentStore>], key: Key) -> Result<&'static 
     for store in shared {
         match store.read(key).await {
             Ok(StoreReading::Absent) => {}
-            Ok(StoreReading::EvictionReport { .. }) => return Ok(store.name()),
+            Ok(StoreReading::Found { .. }) => return Ok(store.name()),
             Err(_) => return Err(store.name()),
         }
     }

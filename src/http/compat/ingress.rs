@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use render_signal_actors::ingress::signature::{self, SignatureHeaders};
 use render_signal_actors::ingress::{IngressError, LARGEST, body};
 use render_signal_actors::mail::IgnoreReason;
-use render_signal_actors::messages::{Admitted, AdmissionDecision};
+use render_signal_actors::messages::{AdmissionDecision, Admitted};
 use serde_json::json;
 
 use super::answer::{CompatRefusal, CompatResult, success};

@@ -12,7 +12,7 @@ use super::Params;
 use super::operations::status::FindingView;
 use super::page::{Nothing, unavailable};
 use super::targets::TargetView;
-use crate::health::attention::{self, Item, AttentionInputs, AttentionKind};
+use crate::health::attention::{self, AttentionInputs, AttentionKind, Item};
 use crate::health::probe::Answers;
 use crate::health::worker::{Readiness, readiness};
 use crate::http::HttpState;

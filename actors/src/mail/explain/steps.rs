@@ -38,7 +38,11 @@ pub(super) fn checks(
         Outcome::Deliver { .. } | Outcome::Hold { .. } | Outcome::Skip { .. } => None,
     };
     let stops = |reason| if ignored == Some(reason) { "stop" } else { "pass" };
-    steps.push(ExplainStep::new("allow_list", stops(IgnoreReason::SenderNotAllowed), allow_list(mail, policy)));
+    steps.push(ExplainStep::new(
+        "allow_list",
+        stops(IgnoreReason::SenderNotAllowed),
+        allow_list(mail, policy),
+    ));
     if ignored == Some(IgnoreReason::SenderNotAllowed) {
         return;
     }

@@ -4,7 +4,7 @@ use async_imap::imap_proto::{AttributeValue, Response, SectionPath};
 use async_imap::imap_proto::{MailboxDatum, MessageSection};
 use chrono::{DateTime, Utc};
 
-use super::super::source::{Detail, LONGEST_HEADER, ListScope, MailboxItem, LoadPart, LoadRequest};
+use super::super::source::{Detail, LONGEST_HEADER, ListScope, LoadPart, LoadRequest, MailboxItem};
 use super::bounds::{ANSWER, Ask, BELIEVED};
 
 /// UIDs in one describing or marking command: keeps the line below 8,000 bytes (RFC 7162

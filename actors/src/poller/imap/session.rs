@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::super::source::{
-    ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailboxSession, MailboxStatus, Sink,
+    ListScope, LoadPart, LoadRequest, LoadedBody, MailboxItem, MailboxSession, MailboxStatus, Sink,
     SinkClosed, SourceError, Wake,
 };
 use super::answers::{self, UIDS};

@@ -27,7 +27,7 @@ use crate::messages::{
     Admit, AdmitError, Admitted, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus, Source,
 };
 use crate::poller::source::{
-    Detail, ListScope, MailboxItem, LoadRequest, LoadedBody, MailSource, MailboxSession, MailboxStatus, Sink,
+    Detail, ListScope, LoadRequest, LoadedBody, MailSource, MailboxItem, MailboxSession, MailboxStatus, Sink,
     SourceError, Wake,
 };
 use crate::poller::{PollerActor, PollerDeps};

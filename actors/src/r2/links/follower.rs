@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::file::{ListChange, Cursor, FileTrouble, LinksFile, Written};
+use super::file::{Cursor, FileTrouble, LinksFile, ListChange, Written};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
 use crate::kernel::projection::ViewError;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::book::{Bounds, entry, parse};
-use super::file::{ListChange, LinksFile, Written};
+use super::file::{LinksFile, ListChange, Written};
 use super::follower::{ListTrouble, catch_up, rebuild};
 use crate::archive::state::{ArchiveEvent, Archived, archive_stream};
 use crate::kernel::clock::World;

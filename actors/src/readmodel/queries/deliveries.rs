@@ -270,7 +270,11 @@ pub fn select_deliveries(
 ///
 /// # Errors
 /// What SQLite says.
-pub fn count_selection(db: &Connection, selection: &DeliverySelection, most: u64) -> rusqlite::Result<Matches> {
+pub fn count_selection(
+    db: &Connection,
+    selection: &DeliverySelection,
+    most: u64,
+) -> rusqlite::Result<Matches> {
     let (conditions, mut values) = selection.conditions().end();
     values.push(integer(most.saturating_add(1)).into());
     let sql = format!("SELECT COUNT(*) AS n FROM (SELECT 1 FROM deliveries WHERE {conditions} LIMIT ?)");

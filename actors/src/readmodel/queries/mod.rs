@@ -17,9 +17,9 @@ mod waiting;
 
 pub use attempts::{AttemptRow, attempts};
 pub use deliveries::{
-    DeliveryFilter, DeliveryPlace, DeliveryRow, DeliverySelection, TargetCount, count_by_target, count_deliveries,
-    count_selection, deliveries, deliveries_of, delivery, oldest_open_delivery, select_deliveries,
-    sends_since,
+    DeliveryFilter, DeliveryPlace, DeliveryRow, DeliverySelection, TargetCount, count_by_target,
+    count_deliveries, count_selection, deliveries, deliveries_of, delivery, oldest_open_delivery,
+    select_deliveries, sends_since,
 };
 pub use duplicates::{DuplicateRow, duplicates};
 pub use fates::{Fate, FateCount, count_fates};

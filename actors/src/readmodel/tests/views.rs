@@ -1,7 +1,7 @@
 //! What lists, counts and the overview ask.
 
 use super::*;
-use crate::readmodel::queries::{DeliveryPlace, Matches, DeliverySelection};
+use crate::readmodel::queries::{DeliveryPlace, DeliverySelection, Matches};
 
 fn ids(log: &Log, filter: &MailFilter) -> String {
     let mails = queries::mails(&log.db, filter).expect("mails");
@@ -109,8 +109,9 @@ fn a_selection_of_deliveries_is_paged_and_counted() {
             |row: &queries::DeliveryRow| (DeliveryPlace::of(row), format!("{}/{}", row.email_id, row.target));
         rows.iter().map(place).collect::<Vec<_>>()
     };
-    let names =
-        |selection: &DeliverySelection| list(selection, None, 9).into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+    let names = |selection: &DeliverySelection| {
+        list(selection, None, 9).into_iter().map(|(_, id)| id).collect::<Vec<_>>()
+    };
     let all = DeliverySelection::default();
     assert_eq!(names(&all), ["f/default", "e/default", "a/default", "a/rule-1"]);
     let mut seen = Vec::new();
@@ -124,7 +125,13 @@ fn a_selection_of_deliveries_is_paged_and_counted() {
     assert_eq!(seen, names(&all));
     for (selection, want) in [
         (DeliverySelection { states: vec!["dead_lettered".to_owned()], ..all.clone() }, 1),
-        (DeliverySelection { states: vec!["dead_lettered".to_owned(), "delivered".to_owned()], ..all.clone() }, 2),
+        (
+            DeliverySelection {
+                states: vec!["dead_lettered".to_owned(), "delivered".to_owned()],
+                ..all.clone()
+            },
+            2,
+        ),
         (DeliverySelection { target: Some("default".to_owned()), ..all.clone() }, 3),
         (DeliverySelection { email_id: Some("a".to_owned()), ..all.clone() }, 2),
         (DeliverySelection { last_status: Some(503), ..all.clone() }, 1),

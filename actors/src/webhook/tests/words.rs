@@ -179,15 +179,22 @@ fn a_selection_is_counted_and_acted_upon() {
         scene.mail("f", &["other"], None).await;
         wait(3).await;
         let all = DeliverySelection::default();
-        let of = |target: &str| DeliverySelection { target: Some(target.to_owned()), ..DeliverySelection::default() };
+        let of = |target: &str| DeliverySelection {
+            target: Some(target.to_owned()),
+            ..DeliverySelection::default()
+        };
         let count = async |action, selection: &DeliverySelection| {
             bulk::count(&*scene.journal, action, selection).await.unwrap().count
         };
         assert_eq!(count(Action::Retry, &all).await, 5);
         assert_eq!(count(Action::Retry, &of("rule-1")).await, 2);
-        assert_eq!(count(Action::Retry, &DeliverySelection { last_status: Some(500), ..all.clone() }).await, 3);
         assert_eq!(
-            count(Action::Retry, &DeliverySelection { error: Some("http 404".to_owned()), ..all.clone() }).await,
+            count(Action::Retry, &DeliverySelection { last_status: Some(500), ..all.clone() }).await,
+            3
+        );
+        assert_eq!(
+            count(Action::Retry, &DeliverySelection { error: Some("http 404".to_owned()), ..all.clone() })
+                .await,
             2
         );
         let delivered = DeliverySelection { states: vec!["delivered".to_owned()], ..all.clone() };

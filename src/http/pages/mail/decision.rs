@@ -75,7 +75,7 @@ pub(super) struct Now {
 }
 
 /// The step of the story that decided: the last one that no person's word came before.
-fn deciding(story: &Story) -> Option<(&story::ExplainStep, Whose)> {
+fn deciding(story: &Story) -> Option<(&story::Step, Whose)> {
     let mut whose = Whose::Rules;
     let mut found = None;
     for step in &story.steps {
@@ -218,7 +218,7 @@ async fn steps_of_then(
     clock: PageClock,
     state: &Data<HttpState>,
     story: &Story,
-    step: &story::ExplainStep,
+    step: &story::Step,
     decided: (&str, Option<&str>),
 ) -> (Vec<CheckLine>, String) {
     let (lang, w) = (clock.lang, Words::of(clock.lang));

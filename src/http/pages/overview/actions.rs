@@ -18,8 +18,11 @@ pub(super) async fn resend(visit: PageVisit, form: FormData) -> Result<HttpRespo
     let w = Words::of(visit.lang);
     let target = Some(form.text("target")).filter(|target| !target.is_empty()).map(str::to_owned);
     let target = target.ok_or_else(|| HttpProblem::parameter("target", "names no target"))?;
-    let selection =
-        DeliverySelection { states: vec!["dead_lettered".to_owned()], target: Some(target), ..DeliverySelection::default() };
+    let selection = DeliverySelection {
+        states: vec!["dead_lettered".to_owned()],
+        target: Some(target),
+        ..DeliverySelection::default()
+    };
     let state = &visit.state;
     let done =
         bulk::act(state.journal.as_ref(), &state.world, Action::Retry, &selection, &visit.caller.by()).await;

@@ -7,7 +7,7 @@ use super::data::OverviewData;
 use super::standing;
 use super::words::Words;
 use crate::findings::{Finding, Severity};
-use crate::health::attention::{Item, AttentionKind};
+use crate::health::attention::{AttentionKind, Item};
 use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::mails::became;

@@ -106,7 +106,11 @@ fn reason_of(reason: &str, lang: Lang) -> &str {
 }
 
 /// What differs besides where the mail goes and why; that is said by [`judged`].
-pub(super) fn changed(change: &DecisionChange, name: impl Fn(&str) -> String, clock: PageClock) -> Option<Sentence> {
+pub(super) fn changed(
+    change: &DecisionChange,
+    name: impl Fn(&str) -> String,
+    clock: PageClock,
+) -> Option<Sentence> {
     let lang = clock.lang;
     let value = |value: &Value| match value {
         Value::Null => lang.pick("rien", "nothing").to_owned(),

@@ -12,7 +12,7 @@ use super::dovecot::Dovecot;
 use crate::messages::Source;
 use crate::poller::imap::{ImapSecurity, ImapSettings, ImapSource};
 use crate::poller::source::{
-    BUDGET, ListScope, MailboxItem, LoadPart, LoadRequest, LoadedBody, MailSource as _, MailboxSession, Sink,
+    BUDGET, ListScope, LoadPart, LoadRequest, LoadedBody, MailSource as _, MailboxItem, MailboxSession, Sink,
     SourceError, Wake,
 };
 
