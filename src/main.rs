@@ -19,6 +19,8 @@ mod services;
 mod settings;
 mod telemetry;
 #[cfg(test)]
+mod type_names;
+#[cfg(test)]
 mod typography;
 mod wiring;
 mod words;
