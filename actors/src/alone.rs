@@ -23,7 +23,7 @@ use crate::kernel::journal::{
 };
 use crate::kernel::load::Load;
 use crate::mail::life::{MailCleared, MailEvent, MailLife, MailSetAside, MailSuspected, mail_stream};
-use crate::mail::work::{DraftMeta, to_value};
+use crate::mail::outbox_rows::{DraftMeta, to_value};
 
 /// Pause between tries to read a stream.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -58,7 +58,7 @@ const fn is_suspect(row: &Claimed, meta: &DraftMeta) -> bool {
 }
 
 impl Alone {
-    /// Does `work`, which reads the mail of `row`: at once, unless a worker may have died of it.
+    /// Does `outbox_rows`, which reads the mail of `row`: at once, unless a worker may have died of it.
     ///
     /// # Errors
     /// See [`NotTried`].

@@ -11,7 +11,7 @@ use crate::kernel::journal::{
 };
 use crate::mail::IgnoreReason;
 use crate::mail::life::{DeliveryEnd, MailEvent, MailIgnored, MailLife, MailSettled, Stage, mail_stream};
-use crate::mail::work;
+use crate::mail::outbox_rows;
 use crate::webhook::events::{Cancelled, DeliveryEvent, delivery_stream};
 
 /// Why a mail was not ignored.
@@ -92,7 +92,7 @@ fn ignored(
         at: now,
         // Whoever decides about it now loses the row, and with it the right to.
         settle: [Queue::Hold, Queue::Offload].map(|queue| Settle { queue, key: named(), claim: None }).into(),
-        add: work::flag_rows(email_id, &life.locations, now),
+        add: outbox_rows::flag_rows(email_id, &life.locations, now),
         ..Commit::default()
     };
     // One that was set aside while its links were copied has deliveries, none of them tried.
@@ -125,7 +125,7 @@ fn cancel_all(
             expected: Expected::NoStream,
             events: vec![cancelled.to_new(world.ids.next())?],
         });
-        let key = work::delivery_key(email_id, target);
+        let key = outbox_rows::delivery_key(email_id, target);
         commit.settle.push(Settle { queue: Queue::Deliver, key, claim: None });
         let end = MailEvent::Settled(MailSettled { target: target.clone(), end: DeliveryEnd::Cancelled });
         settled.push(end.to_new(world.ids.next())?);

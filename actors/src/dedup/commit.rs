@@ -12,8 +12,8 @@ use crate::mail::life::{
     Location, MailDuplicated, MailEvent, MailHeld, MailIgnored, MailQuarantined, MailReceived, MailRouted,
     MailSkipped, RoutedDelivery, mail_stream,
 };
+use crate::mail::outbox_rows::{self, Draft, DraftMeta};
 use crate::mail::policy::Policy;
-use crate::mail::work::{self, Draft, DraftMeta};
 use crate::mail::{Detection, IgnoreReason, Mail, Outcome, Verdict, reread};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
@@ -126,7 +126,7 @@ fn consequences(
                 })]
             };
             let meta = meta(events.len() as u64);
-            let (row, body) = work::stranger_row(&Draft { mail, verdict }, meta, (cx.now, keep_until));
+            let (row, body) = outbox_rows::stranger_row(&Draft { mail, verdict }, meta, (cx.now, keep_until));
             Consequences { events, add: vec![row], bodies: vec![body] }
         }
         Outcome::Ignore { reason, detail } => Consequences {
@@ -136,9 +136,13 @@ fn consequences(
                 configuration: Some(cx.policy.configuration.clone()),
                 by: None,
             })],
-            add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
+            add: if reason.marks_read() {
+                outbox_rows::flag_rows(key, locations, cx.now)
+            } else {
+                Vec::new()
+            },
             bodies: if reason.keeps_content() {
-                vec![work::draft_body(&Draft { mail, verdict }, key, keep_until)]
+                vec![outbox_rows::draft_body(&Draft { mail, verdict }, key, keep_until)]
             } else {
                 Vec::new()
             },
@@ -149,8 +153,8 @@ fn consequences(
                 MailSkipped { reason, detector, seen, configuration: Some(cx.policy.configuration.clone()) };
             Consequences {
                 events: vec![MailEvent::Skipped(skipped)],
-                add: if seen { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
-                bodies: vec![work::draft_body(&Draft { mail, verdict }, key, keep_until)],
+                add: if seen { outbox_rows::flag_rows(key, locations, cx.now) } else { Vec::new() },
+                bodies: vec![outbox_rows::draft_body(&Draft { mail, verdict }, key, keep_until)],
             }
         }
         Outcome::Hold { reason, until } => {
@@ -167,7 +171,7 @@ fn consequences(
             let due = until.unwrap_or(cx.now + chrono::Duration::hours(RECHECK_HOURS));
             let meta = meta(events.len() as u64);
             let draft = Draft { mail, verdict };
-            let (row, body) = work::draft_row(Queue::Hold, &draft, &meta, Due::At(due), keep_until);
+            let (row, body) = outbox_rows::draft_row(Queue::Hold, &draft, &meta, Due::At(due), keep_until);
             Consequences { events, add: vec![row], bodies: vec![body] }
         }
         Outcome::Deliver { deliveries } => {
@@ -192,18 +196,26 @@ fn consequences(
             if !offload {
                 let due = Due::At(cx.now);
                 let (add, mut bodies) =
-                    work::deliver_rows(&mail, &verdict, &verdict.links, cx.policy, &meta, due, cx.now);
+                    outbox_rows::deliver_rows(&mail, &verdict, &verdict.links, cx.policy, &meta, due, cx.now);
                 if before.is_some() {
                     // It was held: its webhooks tell all that its draft did.
-                    bodies.push(work::no_draft(key, cx.now));
+                    bodies.push(outbox_rows::no_draft(key, cx.now));
                 }
                 return Consequences { events, add, bodies };
             }
             // Targets that keep an order get their place in it now, whenever the copy ends.
-            let (mut add, mut bodies) =
-                work::deliver_rows(&mail, &verdict, &verdict.links, cx.policy, &meta, Due::Reserved, cx.now);
+            let (mut add, mut bodies) = outbox_rows::deliver_rows(
+                &mail,
+                &verdict,
+                &verdict.links,
+                cx.policy,
+                &meta,
+                Due::Reserved,
+                cx.now,
+            );
             let draft = Draft { mail, verdict };
-            let (row, body) = work::draft_row(Queue::Offload, &draft, &meta, Due::At(cx.now), keep_until);
+            let (row, body) =
+                outbox_rows::draft_row(Queue::Offload, &draft, &meta, Due::At(cx.now), keep_until);
             add.push(row);
             bodies.push(body);
             Consequences { events, add, bodies }
@@ -222,7 +234,8 @@ pub(super) fn duplicate(
     fence: Option<Fence>,
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
-    let add = if mark { work::flag_rows(key, std::slice::from_ref(&location), cx.now) } else { Vec::new() };
+    let add =
+        if mark { outbox_rows::flag_rows(key, std::slice::from_ref(&location), cx.now) } else { Vec::new() };
     let event = MailEvent::Duplicated(MailDuplicated { location });
     Ok(Commit {
         at: cx.now,
@@ -243,7 +256,7 @@ pub(super) fn quarantine(
     fence: Option<Fence>,
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
-    let body_key = work::source_body_key(key);
+    let body_key = outbox_rows::source_body_key(key);
     let event = MailEvent::Quarantined(MailQuarantined {
         email_id: key.to_owned(),
         location,

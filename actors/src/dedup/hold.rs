@@ -28,7 +28,7 @@ use crate::kernel::load::Load;
 use crate::mail::decide;
 use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, MailLife, mail_stream};
-use crate::mail::work::{Draft, DraftMeta, to_value};
+use crate::mail::outbox_rows::{Draft, DraftMeta, to_value};
 
 /// How long a claim on a held mail lasts. Deciding takes no time; the rest is a slow disk, or
 /// a hostile set of rules.

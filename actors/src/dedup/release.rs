@@ -19,7 +19,7 @@ use crate::mail::life::{
     Location, MailEvent, MailLife, MailReceived, MailReleased, MailResumed, Stage, copied_from, copy_id,
     mail_stream,
 };
-use crate::mail::work::{self, Draft, DraftMeta};
+use crate::mail::outbox_rows::{self, Draft, DraftMeta};
 use crate::mail::{Outcome, Verdict, content};
 
 /// How long the content is kept at the least, from a release on. The worker that carries it
@@ -124,7 +124,7 @@ async fn released(
     Ok(Commit {
         at: now,
         writes: vec![StreamWrite::after(version, mail_stream(email_id), vec![released])],
-        add: vec![work::kept_draft_row(Queue::Hold, &meta, Due::At(now))],
+        add: vec![outbox_rows::kept_draft_row(Queue::Hold, &meta, Due::At(now))],
         settle: moved.settle,
         bodies: moved.bodies,
         ..Commit::default()
@@ -188,11 +188,11 @@ async fn content_of(
     email_id: &str,
     keep_until: chrono::DateTime<chrono::Utc>,
 ) -> Result<Option<Moved>, JournalError> {
-    let key = work::draft_body_key(email_id);
+    let key = outbox_rows::draft_body_key(email_id);
     if journal.body(&key).await?.is_some_and(|bytes| !bytes.is_empty()) {
         return Ok(Some(Moved::default()));
     }
-    let stranger = work::stranger_key(email_id);
+    let stranger = outbox_rows::stranger_key(email_id);
     let Some(bytes) = journal.body(&stranger).await?.filter(|bytes| !bytes.is_empty()) else {
         return Ok(None);
     };
@@ -240,7 +240,7 @@ fn copy(
     let outcome = Outcome::Deliver { deliveries: Vec::new() };
     let draft = Draft { mail, verdict: Verdict { detection: None, links: Vec::new(), outcome } };
     let heading = Heading::of(&draft.mail).body(&id, now + KEPT);
-    let (row, body) = work::draft_row(Queue::Hold, &draft, &meta, Due::At(now), now + KEPT);
+    let (row, body) = outbox_rows::draft_row(Queue::Hold, &draft, &meta, Due::At(now), now + KEPT);
     Ok(Commit {
         at: now,
         writes: vec![StreamWrite {

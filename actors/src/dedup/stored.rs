@@ -7,7 +7,7 @@ use crate::kernel::journal::{Journal, JournalError};
 use crate::mail::compare::{RecordedDecision, recorded};
 use crate::mail::heading::{Heading, heading_key};
 use crate::mail::life::{MailEvent, MailReceived, mail_stream};
-use crate::mail::work::{delivery_body_key, draft_body_key, stranger_key};
+use crate::mail::outbox_rows::{delivery_body_key, draft_body_key, stranger_key};
 use crate::mail::{IgnoreReason, Mail, reread};
 
 /// A mail of the journal.

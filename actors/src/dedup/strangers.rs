@@ -2,7 +2,7 @@
 //! again when the list changes.
 //!
 //! Each is a row of the queue `hold` that nobody claims, with its content
-//! ([`work::stranger_row`]). Anybody can send such mails, so their number and their bytes are
+//! ([`outbox_rows::stranger_row`]). Anybody can send such mails, so their number and their bytes are
 //! bounded where they come in: the commit that takes one in makes the room it needs, the oldest
 //! first. A worker that polls counts them in memory, from what the journal said when its lease
 //! began; what another worker does meanwhile is put right by the next [`Strangers::sweep`].
@@ -20,8 +20,8 @@ use crate::kernel::journal::{
     AppendError, Body, Commit, Defer, Due, Journal, JournalError, OutboxRow, Queue, Settle,
 };
 use crate::mail::decide;
+use crate::mail::outbox_rows::{DraftMeta, Stranger, is_stranger};
 use crate::mail::policy::Policy;
-use crate::mail::work::{DraftMeta, Stranger, is_stranger};
 
 /// Mails that are kept at the most: more than a month's of most mailboxes.
 const MAX_MAILS: usize = 1_000;

@@ -22,8 +22,8 @@ use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, Fence, OutboxRow, Queue, StreamWrite};
 use crate::mail::life::{DeliveryEnd, Location, MailEvent, MailSettled, mail_stream};
+use crate::mail::outbox_rows::{DeliverMeta, DraftMeta, FlagMeta};
 use crate::mail::policy::{Ordering, Policy, Window};
-use crate::mail::work::{DeliverMeta, DraftMeta, FlagMeta};
 use crate::mail::{parse, samples, windows};
 use crate::messages::Source;
 

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 
 use super::groups::{self, GroupOwner, Taking};
 use super::life::MailEvent;
+use super::outbox_rows::target_of;
 use super::policy::{Policy, Priority};
 use super::rules::mask_url;
-use super::work::target_of;
 use super::{Detection, IgnoreReason, Link, Mail, Outcome, Planned, Verdict, decide, identity, payload};
 use crate::kernel::event::StreamId;
 

@@ -35,6 +35,7 @@ pub mod life;
 pub mod links;
 mod markup;
 mod mime;
+pub mod outbox_rows;
 pub mod parse;
 pub mod pattern;
 pub mod payload;
@@ -52,7 +53,6 @@ pub(crate) mod samples;
 mod second_opinion;
 mod times;
 pub mod windows;
-pub mod work;
 mod wrappers;
 
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ pub struct Mail {
     /// Raw HTML parts, the same.
     pub html: String,
     /// Text for detection: the plain part and the HTML rendered to text. It follows from these,
-    /// so it is made anew where a mail is read again ([`work::Draft::read`]).
+    /// so it is made anew where a mail is read again ([`outbox_rows::Draft::read`]).
     #[serde(skip)]
     pub text: String,
     /// Whether it carries an attachment.

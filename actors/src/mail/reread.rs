@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::life::{MailReceived, TextShape};
-use super::work::Draft;
+use super::outbox_rows::Draft;
 use super::{Mail, parse, pushed};
 
 /// What a webhook does not say of the text of `mail`.

@@ -21,7 +21,7 @@ use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
     AppendError, BodyBudget, ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle,
 };
-use crate::mail::work::FlagMeta;
+use crate::mail::outbox_rows::FlagMeta;
 
 /// Mails per command.
 const BATCH: usize = 500;

@@ -17,7 +17,7 @@ use super::R2Deps;
 use super::transfer::{SharedTransfers, Tally, claim_lease, give_back, offload_mail};
 use crate::alone::{heed, returned};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
-use crate::mail::work::{DraftMeta, to_value};
+use crate::mail::outbox_rows::{DraftMeta, to_value};
 use crate::messages::R2Status;
 
 /// Mails under way at once.

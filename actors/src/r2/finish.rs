@@ -16,7 +16,7 @@ use crate::kernel::journal::{
     AppendError, Body, Claimed, Commit, Due, Expected, OutboxAdd, Queue, Settle, StreamWrite,
 };
 use crate::mail::life::{MailLife, mail_stream};
-use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft};
+use crate::mail::outbox_rows::{Draft, DraftMeta, deliver_rows, no_draft};
 use crate::mail::{Link, policy::Policy};
 
 /// Pause between tries to read the journal.

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcome::{End, passing};
 use crate::kernel::backoff::Backoff;
-use crate::mail::work::CopyWait;
+use crate::mail::outbox_rows::CopyWait;
 
 /// Waits after each try.
 const WAITS: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));

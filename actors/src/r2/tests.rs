@@ -17,8 +17,8 @@ use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue,
 use crate::mail::life::{
     Location, MailDuplicated, MailEvent, MailReceived, MailRouted, RoutedDelivery, mail_stream,
 };
+use crate::mail::outbox_rows::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
 use crate::mail::policy::Policy;
-use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
 use crate::mail::{Link, Mail, Outcome, Planned, Verdict, samples};
 use crate::messages::{Drain, GetR2Status, PolicyChanged};
 

@@ -27,9 +27,9 @@ use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, Claimed, Commit, Defer, Due, Expected, LIGHT, Queue, StreamWrite};
 use crate::kernel::load::{Held, Load};
 use crate::mail::life::{LinksDeferred, MailEvent, mail_stream};
+use crate::mail::outbox_rows::{Draft, DraftMeta, deliver_rows, to_value};
 use crate::mail::policy::Policy;
 use crate::mail::providers::Providers;
-use crate::mail::work::{Draft, DraftMeta, deliver_rows, to_value};
 
 /// Transfers under way at once, over all mails.
 const TRANSFERS: usize = 64;

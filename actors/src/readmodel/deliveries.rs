@@ -9,7 +9,7 @@ use super::{archived_keys, at, instant, number, payload, tally, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
-use crate::mail::work::NOTIFY_TARGET;
+use crate::mail::outbox_rows::NOTIFY_TARGET;
 use crate::webhook::events::{DeliveryEvent, RateEvent};
 
 /// Sends older than this are of no use to a limit per hour. Milliseconds.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::StoryError;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::Journal;
-use crate::mail::work::answer_body_key;
+use crate::mail::outbox_rows::answer_body_key;
 use crate::webhook::events::{Attempted, Deferred, DeliveryEvent, delivery_stream};
 
 /// Something that happened to a delivery.

@@ -24,8 +24,8 @@ use crate::mail::life::{
     Location, MailEvent, MailHeld, MailIgnored, MailLife, MailRouted, MailSkipped, Stage, copy_id,
     mail_stream,
 };
+use crate::mail::outbox_rows;
 use crate::mail::policy::Configuration;
-use crate::mail::work;
 use crate::readmodel::queries::{self, DeliveryRow, MailFilter, MailLink, MailRow, Neighbours};
 
 /// Marks that are due are looked through up to so many: more are there when a mailbox is away.
@@ -171,9 +171,9 @@ pub async fn story(journal: &dyn Journal, email_id: &str) -> Result<Option<Story
     let mut deliveries = Vec::with_capacity(rows.deliveries.len());
     for row in rows.deliveries {
         let steps = delivery_steps(journal, email_id, &row.target).await?;
-        let body = journal.body(&work::delivery_body_key(email_id, &row.target)).await?;
+        let body = journal.body(&outbox_rows::delivery_body_key(email_id, &row.target)).await?;
         deliveries.push(DeliveryStory {
-            webhook_id: work::webhook_id(email_id, &row.target),
+            webhook_id: outbox_rows::webhook_id(email_id, &row.target),
             body_kept: body.is_some_and(|bytes| !bytes.is_empty()),
             steps,
             row,
@@ -257,7 +257,7 @@ async fn marks(journal: &dyn Journal, email_id: &str, life: &MailLife) -> Result
     // Its row may be behind those that were looked at.
     let untold = due.len() >= DUE;
     let mark = |(place, location): (usize, &Location)| {
-        let key = work::flag_key(location);
+        let key = outbox_rows::flag_key(location);
         let state = match (wanted, due.contains(&key)) {
             (false, _) => MarkState::Unwanted,
             (true, false) if !untold => MarkState::Marked,

@@ -110,7 +110,7 @@ async fn journal(world: &World) -> MemoryJournal {
     };
     let flag = OutboxAdd {
         queue: Queue::Flag,
-        key: work::flag_key(&place("2")),
+        key: outbox_rows::flag_key(&place("2")),
         partition: "INBOX".to_owned(),
         order_key: None,
         due: Due::At(world.now()),
@@ -129,8 +129,8 @@ async fn journal(world: &World) -> MemoryJournal {
             ],
             add: vec![flag],
             bodies: vec![
-                body(work::answer_body_key("a", "default", 1), "queue full"),
-                body(work::delivery_body_key("a", "default"), "{}"),
+                body(outbox_rows::answer_body_key("a", "default", 1), "queue full"),
+                body(outbox_rows::delivery_body_key("a", "default"), "{}"),
             ],
             ..Commit::default()
         })

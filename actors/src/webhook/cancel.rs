@@ -13,7 +13,7 @@ use crate::kernel::execute::{Decision, Unwritten, execute};
 use crate::kernel::journal::{AppendError, Commit, Journal, JournalError, Queue, Settle, StreamWrite};
 use crate::kernel::projection::ViewError;
 use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, MailSettled, Stage, mail_stream};
-use crate::mail::work;
+use crate::mail::outbox_rows;
 use crate::readmodel::queries;
 
 /// Why a delivery was not cancelled.
@@ -85,7 +85,7 @@ struct RecordedDelivery<'a> {
     target: &'a str,
     state: DeliveryLifecycle,
     version: u64,
-    /// See [`DeliverMeta::again`](work::DeliverMeta::again).
+    /// See [`DeliverMeta::again`](outbox_rows::DeliverMeta::again).
     again: bool,
     mail: MailLife,
     mail_version: u64,
@@ -118,7 +118,7 @@ impl<'a> RecordedDelivery<'a> {
         })?;
         let new = new_events(&events, world.ids.as_ref());
         let now = world.now();
-        let key = work::delivery_key(&email_id, &target);
+        let key = outbox_rows::delivery_key(&email_id, &target);
         let mut commit = Commit {
             at: now,
             writes: vec![StreamWrite::after(
@@ -129,7 +129,7 @@ impl<'a> RecordedDelivery<'a> {
             settle: vec![Settle { queue: Queue::Deliver, key, claim: None }],
             ..Commit::default()
         };
-        if self.again || self.target == work::NOTIFY_TARGET {
+        if self.again || self.target == outbox_rows::NOTIFY_TARGET {
             return Ok(commit);
         }
         if self.mail.stage == Stage::Unknown {
@@ -143,7 +143,7 @@ impl<'a> RecordedDelivery<'a> {
         let mut after = self.mail.clone();
         after.evolve(&settled);
         if after.all_done() {
-            commit.add.extend(work::flag_rows(&email_id, &after.locations, now));
+            commit.add.extend(outbox_rows::flag_rows(&email_id, &after.locations, now));
         }
         Ok(commit)
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::kernel::load::Held;
-use crate::mail::work::DeliverMeta;
+use crate::mail::outbox_rows::DeliverMeta;
 
 /// See the module page.
 #[derive(Debug)]

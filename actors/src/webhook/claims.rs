@@ -20,8 +20,8 @@ use super::target::breaker::TargetCommand;
 use super::target::carry_out;
 use super::waits::{self, HeldByLimit};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue, lost};
+use crate::mail::outbox_rows::{DeliverMeta, delivery_partition};
 use crate::mail::policy::Policy;
-use crate::mail::work::{DeliverMeta, delivery_partition};
 use crate::messages::WebhookStatus;
 
 /// Due rows are looked for at least this often, hint or no hint.

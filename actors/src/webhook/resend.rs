@@ -10,8 +10,8 @@ use crate::kernel::journal::{
     AppendError, Commit, Due, Journal, JournalError, OutboxAdd, Queue, StreamWrite,
 };
 use crate::mail::life::{MailLife, Stage, mail_stream};
+use crate::mail::outbox_rows::{self, DeliverMeta, InWindow};
 use crate::mail::policy::{DeliveryMode, Priority};
-use crate::mail::work::{self, DeliverMeta, InWindow};
 
 /// Why a delivery is not made once more.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,7 @@ pub async fn resend(
             _ => ResendError::Open { email_id, target },
         }
     })?;
-    let body_key = work::delivery_body_key(email_id, target);
+    let body_key = outbox_rows::delivery_body_key(email_id, target);
     if journal.body(&body_key).await?.is_none_or(|bytes| bytes.is_empty()) {
         let (email_id, target) = named();
         return Err(ResendError::ContentGone { email_id, target });
@@ -131,11 +131,11 @@ pub async fn resend(
     let now = world.now();
     let row = OutboxAdd {
         queue: Queue::Deliver,
-        key: work::delivery_key(email_id, target),
-        partition: work::delivery_partition(target, false),
+        key: outbox_rows::delivery_key(email_id, target),
+        partition: outbox_rows::delivery_partition(target, false),
         order_key: None,
         due: Due::At(now),
-        meta: work::to_value(&meta),
+        meta: outbox_rows::to_value(&meta),
         body_key: Some(body_key),
     };
     // Two operators at once: the second one meets a conflict.

@@ -42,9 +42,9 @@ use crate::kernel::port::Port;
 use crate::mail::life::{
     Location, MailDuplicated, MailEvent, MailReceived, MailRouted, RoutedDelivery, mail_stream,
 };
+use crate::mail::outbox_rows::{self, DeliverMeta, InWindow};
 use crate::mail::policy::{Ordering as Order, Policy, Priority, Target};
 use crate::mail::samples;
-use crate::mail::work::{self, DeliverMeta, InWindow};
 use crate::messages::WebhookStatus;
 
 fn seconds(n: u64) -> Duration {
@@ -320,18 +320,18 @@ impl Scene {
                 again: false,
             };
             commit.bodies.push(Body {
-                key: work::delivery_body_key(email_id, id),
+                key: outbox_rows::delivery_body_key(email_id, id),
                 bytes: Bytes::from(format!("{{\"id\":\"{email_id}\"}}")),
                 keep_until: now + chrono::TimeDelta::days(7),
             });
             commit.add.push(OutboxAdd {
                 queue: Queue::Deliver,
-                key: work::delivery_key(email_id, id),
+                key: outbox_rows::delivery_key(email_id, id),
                 partition: (*id).to_owned(),
                 order_key: order.map(str::to_owned),
                 due: Due::At(now),
-                meta: work::to_value(&meta),
-                body_key: Some(work::delivery_body_key(email_id, id)),
+                meta: outbox_rows::to_value(&meta),
+                body_key: Some(outbox_rows::delivery_body_key(email_id, id)),
             });
         }
         self.journal.append(commit).await.unwrap();

@@ -15,9 +15,9 @@ use super::dispatch::Dispatcher;
 use super::outcome;
 use super::reads::READ_RETRY_PAUSE;
 use crate::kernel::journal::{Due, OutboxRow, Queue};
+use crate::mail::outbox_rows::InWindow;
 use crate::mail::policy::Priority;
 use crate::mail::windows;
-use crate::mail::work::InWindow;
 
 /// Which deliveries that wait for the hourly limit are made due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Due, Journal as _, JournalAdmin as _, Queue};
 use render_signal_actors::kernel::projection;
-use render_signal_actors::mail::work::is_stranger;
+use render_signal_actors::mail::outbox_rows::is_stranger;
 use render_signal_actors::mail::{content, parse};
 use render_signal_actors::r2::{COPIES_PATIENCE, Copies, LINKS_PER_MAIL};
 use render_signal_actors::webhook::events::{DeliveryCounted, RateEvent};

@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use chrono::TimeDelta;
 use futures::stream::{StreamExt as _, iter};
 use render_signal_actors::dedup::stored;
-use render_signal_actors::mail::work::answer_body_key;
+use render_signal_actors::mail::outbox_rows::answer_body_key;
 use render_signal_actors::readmodel::queries::{self, AttemptRow};
 use serde_json::{Map, Value, json};
 

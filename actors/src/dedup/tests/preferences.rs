@@ -12,8 +12,8 @@ use crate::kernel::journal::{Journal as _, JournalAdmin as _, Queue};
 use crate::mail::detectors::OutsideWindow;
 use crate::mail::filters::Keywords;
 use crate::mail::groups::GroupRule;
+use crate::mail::outbox_rows::{self, DeliverMeta};
 use crate::mail::policy::{Policy, Priority};
-use crate::mail::work::{self, DeliverMeta};
 use crate::messages::Source;
 
 const LINK: &str = "https://www.dropbox.com/scl/fo/a/b?rlkey=k&dl=0";
@@ -300,7 +300,7 @@ fn a_skipped_mail_stays_and_goes_when_it_is_released() {
                 ["mail.received", "mail.skipped", "mail.released", "mail.routed"]
             );
             assert_eq!(scene.counts().await[0], 1);
-            let key = work::delivery_body_key(&id(&skipped), "default");
+            let key = outbox_rows::delivery_body_key(&id(&skipped), "default");
             let body = scene.journal.body(&key).await.unwrap().unwrap();
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dedup::release::{ReleaseError, release};
-use crate::mail::work::{Stranger, stranger_key};
+use crate::mail::outbox_rows::{Stranger, stranger_key};
 
 fn stranger(n: usize, body: &str) -> Bytes {
     source(n, "Eve <eve@evil.example>", &format!("Lot {n}"), &format!("https://fromsmash.com/{n} {body}"))

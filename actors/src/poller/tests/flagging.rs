@@ -9,7 +9,7 @@ use super::support::{Rig, pass};
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults};
 use crate::kernel::journal::{Commit, Journal as _, Queue};
 use crate::mail::life::Location;
-use crate::mail::work::flag_rows;
+use crate::mail::outbox_rows::flag_rows;
 
 fn seen(rig: &Rig) -> usize {
     rig.mailbox.server().mails.values().filter(|mail| mail.seen).count()

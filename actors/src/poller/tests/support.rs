@@ -20,9 +20,9 @@ use crate::kernel::journal::memory::{Faults, MemoryJournal};
 use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Queue, StreamWrite};
 use crate::kernel::port::Port;
 use crate::mail::life::{MailDuplicated, MailEvent, MailReceived, mail_stream};
+use crate::mail::outbox_rows::flag_rows;
 use crate::mail::policy::{Policy, Schedule};
 use crate::mail::samples;
-use crate::mail::work::flag_rows;
 use crate::messages::{
     Admit, AdmitError, Admitted, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus, Source,
 };

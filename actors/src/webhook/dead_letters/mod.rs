@@ -14,7 +14,7 @@ use crate::kernel::event::{EventError, new_events};
 use crate::kernel::journal::{
     AppendError, Commit, Defer, Due, Journal, JournalError, OutboxRow, Queue, StreamWrite,
 };
-use crate::mail::work::{self, DeliverMeta};
+use crate::mail::outbox_rows::{self, DeliverMeta};
 
 /// The deliveries that are not done, as they stood when they were read.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Undelivered {
         target: &str,
         by: &str,
     ) -> Result<(), RetryError> {
-        let key = work::delivery_key(email_id, target);
+        let key = outbox_rows::delivery_key(email_id, target);
         let unreadable = |what: String| RetryError::Unreadable(email_id.to_owned(), what);
         let not_dead = || RetryError::NotDead { email_id: email_id.to_owned(), target: target.to_owned() };
         let unknown = || RetryError::Unknown { email_id: email_id.to_owned(), target: target.to_owned() };
@@ -100,7 +100,7 @@ impl Undelivered {
             attempts: 0,
             first_attempt_at: None,
             // Whoever wants it sent wants it sent now.
-            window: work::InWindow::Free,
+            window: outbox_rows::InWindow::Free,
             delivery_version: loaded.version + u64::try_from(events.len()).unwrap_or_default(),
             ..meta
         };
@@ -109,8 +109,8 @@ impl Undelivered {
             key,
             claim: None,
             due: Due::At(now),
-            meta: Some(work::to_value(&meta)),
-            partition: Some(work::delivery_partition(target, false)),
+            meta: Some(outbox_rows::to_value(&meta)),
+            partition: Some(outbox_rows::delivery_partition(target, false)),
         };
         // Two operators at once: the second one meets a conflict.
         let write = StreamWrite::after(loaded.version, stream, events);

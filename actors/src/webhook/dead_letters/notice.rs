@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::super::events::DeadLettered;
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
+use crate::mail::outbox_rows::{self, DeliverMeta, NOTIFY_TARGET};
 use crate::mail::policy::Policy;
-use crate::mail::work::{self, DeliverMeta, NOTIFY_TARGET};
 
 /// Who is told, and for how long what is said is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,17 +61,17 @@ pub fn notice(id: &str, dead: &DeadLettered, notify: &Notify, now: DateTime<Utc>
         priority: crate::mail::policy::Priority::Medium,
         notice: true,
         mode: crate::mail::policy::DeliveryMode::Json,
-        window: work::InWindow::Free,
+        window: outbox_rows::InWindow::Free,
         again: false,
     };
-    let body_key = work::delivery_body_key(id, NOTIFY_TARGET);
+    let body_key = outbox_rows::delivery_body_key(id, NOTIFY_TARGET);
     let row = OutboxAdd {
         queue: Queue::Deliver,
-        key: work::delivery_key(id, NOTIFY_TARGET),
+        key: outbox_rows::delivery_key(id, NOTIFY_TARGET),
         partition: NOTIFY_TARGET.to_owned(),
         order_key: None,
         due: Due::At(now),
-        meta: work::to_value(&meta),
+        meta: outbox_rows::to_value(&meta),
         body_key: Some(body_key.clone()),
     };
     let said = NoticePayload { kind: "delivery.dead_lettered", timestamp: now, data: dead };

@@ -13,7 +13,7 @@ use super::super::dispatch::Dispatcher;
 use super::super::events::{Deferred, DeliveryEvent};
 use super::super::outcome::{DeliveryOutcome, Resolution};
 use crate::kernel::backoff::Backoff;
-use crate::mail::work::DeliverMeta;
+use crate::mail::outbox_rows::DeliverMeta;
 
 /// Waits from one try to the next. Each is an event: a few hundred per delivery and day.
 const FAULT_BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(300));

@@ -2,8 +2,8 @@
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
+use crate::mail::outbox_rows;
 use crate::mail::policy::DeliveryMode;
-use crate::mail::work;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -40,5 +40,5 @@ fn header(value: String) -> Result<HeaderValue, String> {
 /// `webhook-id` in visible ASCII: the id of a target may hold anything.
 pub(super) fn header_id(email_id: &str, target: &str) -> String {
     const UNSAFE: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ');
-    percent_encoding::utf8_percent_encode(&work::webhook_id(email_id, target), UNSAFE).to_string()
+    percent_encoding::utf8_percent_encode(&outbox_rows::webhook_id(email_id, target), UNSAFE).to_string()
 }

@@ -26,7 +26,7 @@ use super::{WebhookDeps, reads};
 use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, Commit, StreamWrite};
-use crate::mail::work::DeliverMeta;
+use crate::mail::outbox_rows::DeliverMeta;
 
 /// Hours whose streams count, from that of the delivery on.
 const COUNTING_HOURS: [i64; 3] = [-1, 0, 1];

@@ -10,7 +10,7 @@ use crate::kernel::aggregate::{Evolve as _, Loaded};
 use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{Body, Commit, Defer, Due, Queue, Settle, StreamWrite};
 use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, MailSettled, Stage, mail_stream};
-use crate::mail::work::{self, DeliverMeta};
+use crate::mail::outbox_rows::{self, DeliverMeta};
 
 /// What is known about the streams a commit writes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub fn commit(
     }
     if let (Some((answer, keep_until)), Some(DeliveryEvent::Attempted(_))) = (&outcome.answer, facts.first())
     {
-        let key = work::answer_body_key(&meta.email_id, &meta.target, version + 1);
+        let key = outbox_rows::answer_body_key(&meta.email_id, &meta.target, version + 1);
         commit.bodies.push(Body { key, bytes: answer.clone().into(), keep_until: *keep_until });
     }
     let end = match outcome.resolution {
@@ -84,8 +84,8 @@ fn row(meta: &DeliverMeta, delivery_version: u64, key: &str, claim: Uuid, due: D
         key: key.to_owned(),
         claim: Some(claim),
         due,
-        meta: Some(work::to_value(&DeliverMeta { delivery_version, ..meta.clone() })),
-        partition: Some(work::delivery_partition(&meta.target, meta.attempts > 0)),
+        meta: Some(outbox_rows::to_value(&DeliverMeta { delivery_version, ..meta.clone() })),
+        partition: Some(outbox_rows::delivery_partition(&meta.target, meta.attempts > 0)),
     }
 }
 
@@ -117,7 +117,7 @@ fn settle_mail(
     let events = if noted { Vec::new() } else { vec![settled.to_new(id())?] };
     commit.writes.push(StreamWrite::after(version, stream, events));
     if let Some(locations) = locations.filter(|_| end == DeliveryEnd::Delivered) {
-        commit.add.extend(work::flag_rows(&meta.email_id, locations, commit.at));
+        commit.add.extend(outbox_rows::flag_rows(&meta.email_id, locations, commit.at));
     }
     Ok(())
 }

@@ -18,8 +18,8 @@ use chrono::{DateTime, Utc};
 use self::retry::{Failed, Next};
 use super::events::{Attempted, DeadLettered, Deferred, DeliveryEvent, Succeeded};
 use crate::mail::HoldReason;
+use crate::mail::outbox_rows::{DeliverMeta, InWindow};
 use crate::mail::policy::RetryPolicy;
-use crate::mail::work::{DeliverMeta, InWindow};
 
 pub use self::classify::{Class, classify};
 pub use self::commit::{KnownStreams, commit};

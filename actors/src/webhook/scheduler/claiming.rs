@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::super::claimed::ClaimedDelivery;
 use super::queue::TargetQueue;
 use super::{ByHistory, Scheduler};
-use crate::mail::work::delivery_partition;
+use crate::mail::outbox_rows::delivery_partition;
 
 /// What to ask the journal for.
 #[derive(Debug, Clone, PartialEq, Eq)]

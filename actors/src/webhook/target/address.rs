@@ -1,8 +1,8 @@
 //! The address of a target as it is compared and looked up.
 
 use crate::kernel::digest::sha256;
+use crate::mail::outbox_rows::{self, DeliverMeta};
 use crate::mail::policy::Policy;
-use crate::mail::work::{self, DeliverMeta};
 
 /// SHA-256 of an address in hex: lets events tell addresses apart without holding one.
 #[must_use]
@@ -13,10 +13,10 @@ pub fn url_hash(address: &str) -> String {
 /// The address that the present policy has for a target, if it has one.
 #[must_use]
 pub fn configured<'p>(policy: &'p Policy, target: &str) -> Option<&'p str> {
-    if target == work::NOTIFY_TARGET {
+    if target == outbox_rows::NOTIFY_TARGET {
         return policy.prefs.notify();
     }
-    work::target_of(policy, target).map(|target| target.url.as_str()).filter(|url| !url.is_empty())
+    outbox_rows::target_of(policy, target).map(|target| target.url.as_str()).filter(|url| !url.is_empty())
 }
 
 /// The address a delivery goes to now: the configured one, or the one it was routed to.

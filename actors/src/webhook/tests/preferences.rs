@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::mail::work::NOTIFY_TARGET;
+use crate::mail::outbox_rows::NOTIFY_TARGET;
 use crate::readmodel::queries::{DeliveryFilter, deliveries};
 
 fn notified(policy: &mut Policy) {

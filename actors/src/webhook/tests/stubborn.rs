@@ -20,19 +20,19 @@ fn bad(n: usize) -> String {
 impl Scene {
     /// The receiver answers this mail so, whatever else it does.
     fn refuse(&self, email_id: &str, status: u16) {
-        let id = work::webhook_id(email_id, "default");
+        let id = outbox_rows::webhook_id(email_id, "default");
         self.receivers.mails.lock().unwrap().insert(id, Does::AnswersAfter(status, 20));
     }
 
     /// The mails that were posted, by how often.
     fn posted(&self, email_id: &str) -> usize {
-        let id = work::webhook_id(email_id, "default");
+        let id = outbox_rows::webhook_id(email_id, "default");
         self.receivers.ids().iter().filter(|posted| **posted == id).count()
     }
 
     async fn rest_of(&self, email_id: &str) -> Option<Due> {
         let rows = self.journal.outbox(Queue::Deliver, usize::MAX).await.unwrap();
-        rows.iter().find(|row| row.key == work::delivery_key(email_id, "default")).map(|row| row.due)
+        rows.iter().find(|row| row.key == outbox_rows::delivery_key(email_id, "default")).map(|row| row.due)
     }
 
     /// How long the breaker waited, each time it opened, in seconds.
@@ -130,7 +130,7 @@ fn a_target_that_takes_nothing_of_a_few_mails_is_spared_and_tried_with_the_next_
             assert!((12..=22).contains(&attempts), "{attempts} attempts in six hours");
         }
         // It would take this one.
-        let taken = work::webhook_id("new", "default");
+        let taken = outbox_rows::webhook_id("new", "default");
         scene.receivers.mails.lock().unwrap().insert(taken, Does::Answers(200));
         scene.mail("new", &["default"], None).await;
         wait(40).await;

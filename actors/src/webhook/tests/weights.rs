@@ -8,7 +8,7 @@ const MIB: usize = 1 << 20;
 async fn weighty(scene: &Scene, email_id: &str, target: &str, bytes: usize) {
     scene.mail(email_id, &[target], None).await;
     let body = Body {
-        key: work::delivery_body_key(email_id, target),
+        key: outbox_rows::delivery_body_key(email_id, target),
         bytes: Bytes::from(vec![b' '; bytes]),
         keep_until: scene.world.now() + chrono::TimeDelta::days(7),
     };

@@ -17,7 +17,7 @@ use actix_web::web::{Path, to};
 use askama::Template;
 use render_signal_actors::dedup::stored;
 use render_signal_actors::mail::Mail;
-use render_signal_actors::mail::work::delivery_body_key;
+use render_signal_actors::mail::outbox_rows::delivery_body_key;
 use render_signal_actors::story;
 use serde::Deserialize;
 

@@ -4,8 +4,8 @@
 use actix_web::web::Data;
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::outbox_rows::delivery_body_key;
 use render_signal_actors::mail::policy::DeliveryMode;
-use render_signal_actors::mail::work::delivery_body_key;
 use render_signal_actors::story::{DeliveryStory, Story};
 use render_signal_actors::webhook::events::{DeliveryEvent, delivery_stream};
 

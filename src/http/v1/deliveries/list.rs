@@ -6,7 +6,7 @@ use actix_web::web::{Data, Path};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use render_signal_actors::mail::work::{delivery_body_key, webhook_id};
+use render_signal_actors::mail::outbox_rows::{delivery_body_key, webhook_id};
 use render_signal_actors::readmodel::queries::{self, DeliveryPlace, DeliverySelection};
 use render_signal_actors::story::{DeliveryStory, delivery_steps};
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use actix_web::web::{Data, Path};
 use chrono::{DateTime, Utc};
 use render_signal_actors::dedup::stored;
 use render_signal_actors::mail::Mail;
-use render_signal_actors::mail::work::source_body_key;
+use render_signal_actors::mail::outbox_rows::source_body_key;
 use serde::Serialize;
 use utoipa::ToSchema;
 

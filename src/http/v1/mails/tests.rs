@@ -14,8 +14,8 @@ use render_signal_actors::mail::heading::Heading;
 use render_signal_actors::mail::life::{
     DeliveryEnd, MailEvent, MailHeld, MailQuarantined, MailSettled, mail_stream,
 };
+use render_signal_actors::mail::outbox_rows::{self, DeliverMeta, InWindow};
 use render_signal_actors::mail::policy::{DeliveryMode, Priority};
-use render_signal_actors::mail::work::{self, DeliverMeta, InWindow};
 use render_signal_actors::messages::PollerStatus;
 use render_signal_actors::webhook::events::{
     Attempted, DeadLettered, DeliveryEvent, Succeeded, TargetDisabled, TargetEvent, delivery_stream,
@@ -51,9 +51,9 @@ impl Scene {
             location: location("9"),
             why: "no mail".to_owned(),
             size: 4,
-            body_key: work::source_body_key("odd"),
+            body_key: outbox_rows::source_body_key("odd"),
         });
-        let source = scene.body(work::source_body_key("odd"), "<script>");
+        let source = scene.body(outbox_rows::source_body_key("odd"), "<script>");
         scene.commit(vec![scene.write(mail_stream("odd"), &[unreadable])], Vec::new(), vec![source]).await;
         scene
     }
@@ -110,16 +110,16 @@ impl Scene {
         let write = self.write(delivery_stream(id, "default"), &[attempted, end]);
         let row = OutboxAdd {
             queue: Queue::Deliver,
-            key: work::delivery_key(id, "default"),
+            key: outbox_rows::delivery_key(id, "default"),
             partition: "default".to_owned(),
             order_key: None,
             due: Due::Parked,
             meta: serde_json::to_value(meta(id)).unwrap(),
-            body_key: Some(work::delivery_body_key(id, "default")),
+            body_key: Some(outbox_rows::delivery_body_key(id, "default")),
         };
         let bodies = vec![
-            self.body(work::delivery_body_key(id, "default"), "{}"),
-            self.body(work::answer_body_key(id, "default", 1), "queue full"),
+            self.body(outbox_rows::delivery_body_key(id, "default"), "{}"),
+            self.body(outbox_rows::answer_body_key(id, "default", 1), "queue full"),
         ];
         self.commit(vec![write], error.map(|_| row).into_iter().collect(), bodies).await;
     }

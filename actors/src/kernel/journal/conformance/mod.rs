@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::kernel::clock::{FixedClock, World};
+use crate::kernel::event::NewEvent;
 use crate::kernel::projection::{Projection, Projections};
 
 pub(super) use self::machine::answers_agree;
