@@ -47,7 +47,7 @@ pub(crate) struct ConfigOverview {
 
 /// What is known of one document.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = DocumentOverview)]
+#[schema(as = DocumentState)]
 pub(crate) struct DocumentOverview {
     /// Which.
     pub(crate) key: &'static str,
