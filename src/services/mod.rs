@@ -9,7 +9,6 @@
 //! | [`replay`] | why it did or did not: a past decision made again under its documents |
 //! | [`trial`], [`jobs`] | what changed documents would change, mail by mail; as a job with progress |
 //! | [`links`] | the copies of linked files, and the list of them |
-//! | [`attention`] | what needs a person |
 //! | [`backup`] | a consistent copy of the journal |
 //! | [`board`] | what each worker says of itself |
 //!

@@ -27,7 +27,7 @@ pub struct CopyLimits {
     pub days: u32,
 }
 
-/// Drops the copies whose time is over; [`Journal::purge`] then removes them. Returns how many.
+/// Drops the copies whose time is over; [`JournalAdmin::purge`](crate::kernel::journal::JournalAdmin::purge) then removes them. Returns how many.
 /// Safe to repeat.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 //! again when the list changes.
 //!
 //! Each is a row of the queue `hold` that nobody claims, with its content
-//! ([`outbox_rows::stranger_row`]). Anybody can send such mails, so their number and their bytes are
+//! ([`stranger_row`](crate::mail::outbox_rows::stranger_row)). Anybody can send such mails, so their number and their bytes are
 //! bounded where they come in: the commit that takes one in makes the room it needs, the oldest
 //! first. A worker that polls counts them in memory, from what the journal said when its lease
 //! began; what another worker does meanwhile is put right by the next [`Strangers::sweep`].

@@ -44,7 +44,7 @@ pub struct DeliveryCx {
     pub email_id: String,
     /// Id of the target.
     pub target: String,
-    /// See [`DeliverMeta::again`].
+    /// See [`DeliverMeta::again`](crate::mail::outbox_rows::DeliverMeta::again).
     pub again: bool,
 }
 

@@ -252,7 +252,7 @@ pub struct DocumentSet {
     pub routing: Option<RoutingRules>,
     /// See [`Detectors`].
     pub detectors: Option<Detectors>,
-    /// See [`Providers`](crate::mail::providers::Providers).
+    /// See [`Providers`].
     pub providers: Option<Arc<Providers>>,
 }
 

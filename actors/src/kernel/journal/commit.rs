@@ -118,7 +118,7 @@ pub struct Body {
 pub struct Trim {
     /// The stream; the same commit must not write to it.
     pub stream: StreamId,
-    /// Its version: one that has moved on since is a [`AppendError::Conflict`].
+    /// Its version: one that has moved on since is a [`AppendError::Conflict`](super::AppendError::Conflict).
     pub version: u64,
 }
 

@@ -93,6 +93,6 @@ pub struct VerifyReport {
 pub struct Hint {
     /// Head of the log.
     pub position: u64,
-    /// Counts commits that added or released rows, per queue in [`Queue::ALL`] order.
+    /// Counts commits that added or released rows, per queue in [`Queue::ALL`](super::Queue::ALL) order.
     pub queues: [u64; 4],
 }

@@ -6,7 +6,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`scan`] | addresses in a text: where they begin and end |
+//! | [`scan`](mod@scan) | addresses in a text: where they begin and end |
 //! | [`anchors`] | addresses in a page: what is a link there, and what it says |
 //! | [`gather`] | which of them are the mail's links |
 //! | [`hidden`] | addresses that hide where they lead |

@@ -55,7 +55,7 @@ const PURGE_BATCH: u64 = 500;
 pub struct SqliteOptions {
     /// A file smaller than this many bytes is searched for structural damage at opening
     /// (`PRAGMA quick_check`, some milliseconds per 10 MB); a larger one only by
-    /// [`Journal::verify`].
+    /// [`JournalAdmin::verify`].
     pub check_below: u64,
     #[cfg(test)]
     pub(crate) max_pages: Option<u32>,
