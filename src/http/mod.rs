@@ -38,7 +38,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
+use render_signal_actors::kernel::journal::JournalAdmin;
 use render_signal_actors::search::Search;
 
 use crate::health::probe::{Draining, Pulse, StatusProbe};
@@ -76,9 +76,7 @@ pub(crate) struct HttpState {
     /// Serves the configuration documents; `None` = nobody has a token.
     pub(crate) config_api: Option<ConfigApi>,
     /// What has happened.
-    pub(crate) journal: Arc<dyn Journal>,
-    /// The same journal, for what is asked of it as a whole.
-    pub(crate) journal_admin: Arc<dyn JournalAdmin>,
+    pub(crate) journal: Arc<dyn JournalAdmin>,
     /// Changes the configuration documents.
     pub(crate) editor: Editor,
     /// Time, ids and chance.

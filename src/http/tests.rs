@@ -147,8 +147,7 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         streams: StreamLimit::new(8),
         search: Search::open(Arc::clone(&memory), None).expect("a search"),
         reference: reference(&says, &world),
-        journal: memory,
-        journal_admin: memory_admin,
+        journal: memory_admin,
         world,
     }
 }

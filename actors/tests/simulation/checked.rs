@@ -11,8 +11,7 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::event::{Recorded, StreamId};
 use render_signal_actors::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use render_signal_actors::kernel::journal::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalAdmin,
-    JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Hint, Journal, JournalError, Loss, OutboxRow, Queue,
 };
 use render_signal_actors::kernel::projection::Views;
 use tokio::sync::watch;
@@ -193,28 +192,5 @@ impl Journal for Checked {
 
     async fn close(&self) {
         self.inner.close().await;
-    }
-}
-
-#[async_trait]
-impl JournalAdmin for Checked {
-    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
-        self.inner.bodies(offset, limit).await
-    }
-
-    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
-        self.inner.trimmed(offset, limit).await
-    }
-
-    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
-        self.inner.purge(now).await
-    }
-
-    fn durability(&self) -> Durability {
-        self.inner.durability()
-    }
-
-    async fn verify(&self) -> Result<VerifyReport, JournalError> {
-        self.inner.verify().await
     }
 }

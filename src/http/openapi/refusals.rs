@@ -11,7 +11,7 @@ use crate::http::problem::{ProblemField, ProblemKind};
 /// A problem document (RFC 9457), `application/problem+json`.
 #[derive(ToSchema)]
 #[schema(as = Problem)]
-#[expect(dead_code, reason = "describes what `problem::Problem` is sent as")]
+#[expect(dead_code, reason = "describes what `problem::HttpProblem` is sent as")]
 pub(in crate::http) struct ProblemDocument {
     /// What kind, for ever: a section of `docs/errors.md`.
     #[schema(example = "/docs/errors#not-found")]

@@ -65,7 +65,7 @@ impl Desk {
             world,
             folder.path().to_owned(),
         );
-        (state.editor, state.journal, state.journal_admin) = (editor, journal, memory);
+        (state.editor, state.journal) = (editor, memory);
         Self { folder, state }
     }
 

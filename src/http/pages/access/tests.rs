@@ -17,6 +17,7 @@ use render_signal_actors::access::token::Signer;
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
+use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::messages::PollerStatus;
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -35,7 +36,8 @@ const SECRET: &str = "a-secret-that-is-never-shown-0123456789";
 fn state(base_url: Option<&str>) -> (HttpState, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut state = tests::state(PollerStatus::default());
-    let (world, journal) = (state.world.clone(), Arc::clone(&state.journal));
+    let world = state.world.clone();
+    let journal: Arc<dyn Journal> = state.journal.clone();
     let editor = Editor { store: Arc::new(FileStore::new(folder.path(), None)), ..state.editor.clone() };
     let key = SecretString::from(SECRET);
     let passwords = Passwords::new("admin", &SecretString::from("a good password"), &key).unwrap();

@@ -96,7 +96,7 @@ pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> 
     ];
     let standing = EditedDocuments::read(&visit, &keys).await?.standing;
     let editor = &visit.state.services.configuration.editor;
-    let journal = Some(visit.state.journal.as_ref());
+    let journal = editor.journal.as_deref();
     // What the documents say now: a change that was just made is in it.
     let active: ActiveDocuments = load(editor.store.as_ref(), &editor.env, journal, editor.world.now()).await;
     let policy = active.policy(&editor.env, 1);

@@ -49,7 +49,7 @@ pub(super) struct VerifyView {
 pub(super) async fn part(visit: &PageVisit) -> Result<JournalPart, String> {
     let (lang, clock, w) = (visit.lang, visit.clock, Words::of(visit.lang));
     let view = seen(&visit.state).await.map_err(|problem| Words::unknown(lang, &problem.detail))?;
-    let promise = findings::durability(visit.state.journal_admin.durability());
+    let promise = findings::durability(visit.state.journal.durability());
     Ok(JournalPart {
         kind: if view.kind == "file" { w.kind_file } else { w.kind_redis },
         place: UntrustedText(view.place),

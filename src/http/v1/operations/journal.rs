@@ -80,7 +80,7 @@ pub(in crate::http) async fn seen(state: &HttpState) -> Result<JournalView, Http
         place: place.to_string(),
         position: state.journal.head().await.map_err(unavailable)?,
         bytes,
-        durability: FindingView::from(&findings::durability(state.journal_admin.durability())),
+        durability: FindingView::from(&findings::durability(state.journal.durability())),
         last_loss,
     })
 }
@@ -135,7 +135,7 @@ pub(in crate::http) async fn checked(state: &HttpState) -> Result<ReportView, Ht
         let why = "the journal is being read already; ask again in a moment";
         return Err(HttpProblem::new(ProblemKind::TooManyRequests, why).retry_after(15));
     };
-    Ok(ReportView::from(state.journal_admin.verify().await.map_err(unavailable)?))
+    Ok(ReportView::from(state.journal.verify().await.map_err(unavailable)?))
 }
 
 /// A consistent copy of the journal, made while the service goes on. Of a journal in a file it is
