@@ -439,6 +439,7 @@ mod tests {
                     fields: vec!["webhook_time_start".into()],
                     body_key: String::new(),
                     change: String::new(),
+                    stored_in: "file".into(),
                 }),
             )
         };

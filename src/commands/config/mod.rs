@@ -67,7 +67,7 @@ impl ConfigContext {
         let world = World::real();
         let (journal, away) = found(args, Purpose::Look, &world).await?;
         let (storage, defaults) = environment()?;
-        let store = wiring::documents(&storage, &defaults, &world, None)?;
+        let store = wiring::documents(&storage, &defaults, &world, journal.clone())?;
         Ok(Self { store, defaults, journal, away, world })
     }
 
