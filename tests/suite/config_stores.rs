@@ -213,11 +213,7 @@ async fn expected(stores: &Worker) -> Precondition {
     }
 }
 
-async fn write(
-    stores: &Worker,
-    value: &Value,
-    expected: Precondition,
-) -> Result<WriteReceipt, StoreError> {
+async fn write(stores: &Worker, value: &Value, expected: Precondition) -> Result<WriteReceipt, StoreError> {
     stores.write(&DocumentChange { key: KEY, value: value.clone(), expected, origin: "api".to_owned() }).await
 }
 

@@ -1,11 +1,13 @@
 use chrono::DateTime;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::decide::changed_fields;
 use super::*;
 use crate::config::active::{InForce, canonical_hash};
 use crate::config::events::ReconcileOutcome;
 use crate::config::store::ConflictWinner;
+use crate::kernel::aggregate::Aggregate as _;
 
 const KEY: Key = Key::WebhookConfig;
 

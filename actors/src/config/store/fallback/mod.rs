@@ -12,7 +12,8 @@
 //!
 //! What waits, what was last held and what is in conflict is said by the streams of the documents,
 //! which every worker follows. Reading writes nothing. A change that the authority cannot take is
-//! taken by the journal: see [`defer`]. What then becomes of it is in [`reconcile`]. Stores behind the
+//! taken by the journal: see [`defer`]. Who offers it again is in [`settle`], what becomes of it in
+//! [`reconcile`], what else stands in for a silent authority in [`stand_in`]. Stores behind the
 //! authority never hear of a change that it took: a document that lies there is used while the
 //! authority has none, or cannot be heard by a worker that knows nothing of what it held.
 
@@ -20,6 +21,9 @@ mod defer;
 mod health;
 mod merge;
 mod reconcile;
+mod roles;
+mod settle;
+mod stand_in;
 
 use std::sync::Arc;
 
@@ -30,8 +34,8 @@ use futures::future::{join, join_all, select_all};
 use self::health::StoreHealthTracker;
 pub(in crate::config) use self::merge::{MergeOutcome, three_way_merge};
 use super::{
-    ChangeId, ChangeLog, ConflictWinner, DocumentChange, DocumentStore, Fallbacks, ListedChanges,
-    Precondition, Revision, Rollout, StoreError, StoreHealth, StoreReading, WriteReceipt,
+    ChangeLog, DocumentChange, DocumentStore, Fallbacks, Precondition, Rollout, StoreError, StoreReading,
+    WriteReceipt,
 };
 use crate::config::documents::Key;
 use crate::config::history::follow::DocumentFollower;
@@ -117,96 +121,6 @@ impl FallbackStore {
             None => state.held.as_ref().is_some_and(|held| held.store == self.authority.name()),
         };
         self.authority.change_log().is_none() && had()
-    }
-
-    /// What stands behind an authority that has nothing. One that does not answer hides
-    /// those behind it once it was heard, and before that only while they have nothing.
-    async fn behind(&self, key: Key) -> Result<(StoreReading, &'static str), StoreError> {
-        let mut unheard = None;
-        for store in &self.others {
-            match self.ask(store, key).await {
-                Ok(StoreReading::Absent) => {}
-                Ok(found @ StoreReading::Found { .. }) => return Ok((found, store.name())),
-                Err(error) if self.tracker.was_heard(store.name(), key) => return Err(error),
-                Err(error) => unheard = unheard.or(Some(error)),
-            }
-        }
-        unheard.map_or(Ok((StoreReading::Absent, self.authority.name())), Err)
-    }
-
-    /// What the change that waits says, if one does.
-    async fn waiting(&self, key: Key, state: &DocumentState) -> Result<Option<StoreReading>, StoreError> {
-        let (Some(change), Some(follower)) = (&state.pending, &self.follower) else { return Ok(None) };
-        let text = follower.text(key, &change.body_key, &change.hash).await;
-        let text = text.map_err(|why| unread(key, why))?;
-        let gone = || unread(key, "the change that waits is gone".to_owned());
-        let text = text.ok_or_else(gone)?;
-        let revision = Revision::of(&text);
-        // It may be another process that made it.
-        self.tracker.wrote(key, &revision, &change.origin);
-        Ok(Some(StoreReading::Found { text, revision }))
-    }
-
-    /// What holds while the authority does not answer because of `error`.
-    async fn without_authority(
-        &self,
-        key: Key,
-        said: &Loaded<DocumentState>,
-        error: StoreError,
-    ) -> Result<StoreReading, StoreError> {
-        if let Some(waiting) = self.waiting(key, &said.state).await? {
-            return Ok(waiting);
-        }
-        let heard = self.tracker.was_heard(self.authority.name(), key);
-        let known = self.tracker.known(key);
-        if let Some(found @ StoreReading::Found { .. }) = known {
-            return Ok(found);
-        }
-        if known.is_none()
-            && let Some(text) = self.copy(key, &said.state).await
-        {
-            self.tracker.stands_in(key, "a copy of what it last held", &error);
-            return Ok(StoreReading::Found { revision: Revision::of(&text), text });
-        }
-        match self.behind(key).await {
-            Ok((found @ StoreReading::Found { .. }, store)) => {
-                if !heard {
-                    self.tracker.stands_in(key, store, &error);
-                }
-                Ok(found)
-            }
-            Ok((StoreReading::Absent, _)) if known.is_some() || self.was_absent(key, said).await => {
-                Ok(StoreReading::Absent)
-            }
-            Ok((StoreReading::Absent, _)) | Err(_) => Err(error),
-        }
-    }
-
-    /// What the authority last held, as the history has it.
-    async fn copy(&self, key: Key, state: &DocumentState) -> Option<String> {
-        let held = state.held.as_ref()?;
-        // Events of an earlier version do not say where it was: then it was in force, at least.
-        if held.store != self.authority.name() && !held.store.is_empty() {
-            return None;
-        }
-        match self.follower.as_ref()?.text(key, &held.body_key, &held.hash).await {
-            Ok(text) => text,
-            Err(error) => {
-                tracing::warn!(%key, error, "the copy of what the authority held cannot be read");
-                None
-            }
-        }
-    }
-
-    /// Whether the history knows that the authority had no such document.
-    async fn was_absent(&self, key: Key, said: &Loaded<DocumentState>) -> bool {
-        if said.version > 0 && said.state.hash.is_empty() {
-            return true;
-        }
-        match &self.follower {
-            Some(follower) => follower.lacks(self.authority.name(), key).await,
-            None => false,
-        }
     }
 
     /// Gives the authority a change that it can take.
@@ -370,55 +284,6 @@ impl DocumentStore for FallbackStore {
 
     fn fallbacks(&self) -> Option<&dyn Fallbacks> {
         Some(self)
-    }
-}
-
-#[async_trait]
-impl ChangeLog for FallbackStore {
-    /// A document that waits for the authority is not in the authority's list yet.
-    async fn changes(&self, after: Option<&ChangeId>) -> Result<ListedChanges, StoreError> {
-        let Some(log) = self.authority.change_log() else { return Ok(ListedChanges::default()) };
-        let mut changes = log.changes(after).await?;
-        changes.held.retain(|key| !self.tracker.is_pending(*key));
-        Ok(changes)
-    }
-
-    async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
-        match self.authority.change_log() {
-            Some(log) => log.recover(key, text).await,
-            None => Ok(false),
-        }
-    }
-}
-
-#[async_trait]
-impl Fallbacks for FallbackStore {
-    fn health(&self) -> Vec<StoreHealth> {
-        self.tracker.health()
-    }
-
-    async fn offer(&self, key: Key) -> Result<bool, StoreError> {
-        self.settle(key).await
-    }
-
-    async fn resolve(&self, key: Key, winner: ConflictWinner, by: &str) -> Result<bool, StoreError> {
-        self.decide(key, winner, by).await
-    }
-
-    fn origin_of(&self, key: Key, revision: &Revision) -> Option<String> {
-        self.tracker.origin_of(key, revision)
-    }
-
-    fn holder_of(&self, key: Key, revision: &Revision) -> Option<&'static str> {
-        self.tracker.holder_of(key, revision)
-    }
-
-    fn absent(&self) -> Vec<Key> {
-        self.tracker.absent()
-    }
-
-    fn removed(&self, key: Key) {
-        self.tracker.remember(key, StoreReading::Absent);
     }
 }
 

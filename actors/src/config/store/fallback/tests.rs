@@ -11,7 +11,7 @@ use crate::config::events::{ConfigEvent, config_stream};
 use crate::config::history;
 use crate::config::history::import::put_back;
 use crate::config::state::{DocumentCommand, HeardAbsent};
-use crate::config::store::holder;
+use crate::config::store::{ChangeId, ConflictWinner, ListedChanges, Revision, holder};
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{JournalAdmin as _, Queue};
