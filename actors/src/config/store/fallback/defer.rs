@@ -31,9 +31,9 @@ impl FallbackStore {
         let key = change.key;
         let refused = |why: String| StoreError::Unwritable { what: format!("{key} of {}", self.name()), why };
         let Some(follower) = &self.follower else {
-            return Err(refused(format!("{error}; and without a journal no change can wait for it")));
+            return Err(refused(format!("without a journal no change can wait for it: {error}")));
         };
-        let away = |why| refused(format!("{error}; and the journal cannot keep the change: {why}"));
+        let away = |why| refused(format!("the journal cannot keep the change: {why}"));
         let said = follower.now(key).await.map_err(away)?;
         let held = match self.without_authority(key, &said, error.clone()).await {
             Ok(held) => held,
