@@ -14,6 +14,7 @@ use render_signal_actors::archive::store::{ArchiveStore, FileArchive};
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::history::import::put_back;
 use render_signal_actors::config::load::load;
+use render_signal_actors::config::notes::EarlierNotes;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::fallback::{FallbackDeps, FallbackStore};
@@ -70,6 +71,7 @@ pub(crate) async fn parts(
 ) -> Result<Parts, CommandFailure> {
     let defaults = Arc::new(settings.defaults.clone());
     let egress = egress(settings);
+    Box::pin(adopt_notes(&settings.storage, journal.as_ref(), world)).await?;
     let documents = documents(&settings.storage, &defaults, world, Some(Arc::clone(&journal)))?;
     put_back(documents.as_ref(), journal.as_ref()).await;
     let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
@@ -115,8 +117,9 @@ fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Comma
     Ok(Arc::new(lease))
 }
 
-/// Where the configuration documents are: the configured stores, one behind the other. A
-/// process without a journal leaves the history to the service.
+/// Where the configuration documents are: the configured stores, one behind the other. The journal
+/// says which changes wait, and what a store that is silent last held; it may be open for looking
+/// only where nothing is changed. A process without one sees the stores alone.
 ///
 /// # Errors
 /// When no HTTP client can be set up.
@@ -130,7 +133,7 @@ pub(crate) fn documents(
     let magic_links = Some(storage.magic_links_file.clone());
     let files: Arc<dyn DocumentStore> = Arc::new(FileStore::new(storage.config_dir.clone(), magic_links));
     stores.push(Arc::clone(&files));
-    Ok(chained(stores, storage, env, world, journal).unwrap_or(files))
+    Ok(chained(stores, env, world, journal).unwrap_or(files))
 }
 
 /// The stores of documents besides files, in the order of `CONFIG_STORE_MODE`.
@@ -162,12 +165,25 @@ pub(crate) fn redis_documents(
     storage: &Storage,
     world: &World,
 ) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
+    Ok(redis_store(storage, world)?.map(|redis| Arc::new(redis) as Arc<dyn DocumentStore>))
+}
+
+fn redis_store(storage: &Storage, world: &World) -> Result<Option<RedisStore>, CommandFailure> {
     let (Some(server), Some(prefix)) = (&storage.redis, &storage.redis_documents) else { return Ok(None) };
     let writer = format!("{}/{}", host_name(), std::process::id());
     let settings = RedisSettings { address: server.clone(), prefix: prefix.clone(), writer };
     let redis = RedisStore::new(settings, world.clone())
         .map_err(|error| CommandFailure::found(format!("REDIS_URL: {error}")))?;
-    Ok(Some(Arc::new(redis)))
+    Ok(Some(redis))
+}
+
+/// Has what earlier versions noted beside the stores become events, once.
+async fn adopt_notes(storage: &Storage, journal: &dyn Journal, world: &World) -> Result<(), CommandFailure> {
+    let redis = redis_store(storage, world)?;
+    let folder = storage.data_dir.join("config-store");
+    let notes = EarlierNotes { folder: &folder, shared: redis.as_ref(), journal, world };
+    notes.adopt().await;
+    Ok(())
 }
 
 /// Redis and the PHP host as one store, or those of them that are configured; no files.
@@ -181,12 +197,11 @@ pub(crate) fn shared_documents(
     journal: Option<Arc<dyn Journal>>,
 ) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
     let stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
-    Ok(chained(stores, storage, env, world, journal))
+    Ok(chained(stores, env, world, journal))
 }
 
 fn chained(
     mut stores: Vec<Arc<dyn DocumentStore>>,
-    storage: &Storage,
     env: &Arc<EnvDefaults>,
     world: &World,
     journal: Option<Arc<dyn Journal>>,
@@ -195,8 +210,7 @@ fn chained(
         return None;
     }
     let authority = stores.remove(0);
-    let notes = storage.data_dir.join("config-store");
-    let deps = FallbackDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
+    let deps = FallbackDeps { world: world.clone(), env: Arc::clone(env), journal };
     Some(Arc::new(FallbackStore::new(authority, stores, deps)))
 }
 

@@ -82,7 +82,7 @@ async fn policy(
             let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
             // A refused document is replaced by its last good copy, as a server would do.
             let past = commands::past(&storage.journal, world).await?;
-            (wiring::documents(&storage, &defaults, world, None)?, past)
+            (wiring::documents(&storage, &defaults, world, past.clone())?, past)
         }
     };
     let book = load(store.as_ref(), &defaults, past.as_deref(), world.now()).await;

@@ -90,6 +90,7 @@ mod tests {
                 fields: Vec::new(),
                 body_key: String::new(),
                 change: String::new(),
+                stored_in: String::new(),
             };
             ConfigEvent::Changed(changed).to_new(world.ids.next()).unwrap()
         });

@@ -262,6 +262,7 @@ impl Narrator {
     fn program(&self, recorded: &Recorded) -> Option<(String, Style, String)> {
         let lang = self.lang;
         if let Ok(ConfigEvent::Changed(changed)) = ConfigEvent::from_recorded(recorded) {
+            // Files have the last word here: no change of a document waits.
             return (changed.origin != "startup").then(|| {
                 (
                     changed.key.clone(),
@@ -439,6 +440,7 @@ mod tests {
                     fields: vec!["webhook_time_start".into()],
                     body_key: String::new(),
                     change: String::new(),
+                    stored_in: "file".into(),
                 }),
             )
         };

@@ -188,8 +188,8 @@ impl MigrationTarget {
                 if let Some(why) = saved.degraded {
                     let place = saved.stored_in;
                     log.complain(said!(
-                        "{key} n'est que dans {place}\u{a0}: {why}",
-                        "{key} is in {place} only: {why}"
+                        "{key} est en vigueur et attend, avec une copie dans {place}\u{a0}: {why}",
+                        "{key} is in force, and waits with a copy in {place}: {why}"
                     ));
                 }
                 true

@@ -13,12 +13,18 @@ use super::faults;
 use crate::lang::Lang;
 
 /// What is recorded as a whole.
-const WHOLE: [(&str, &str); 36] = [
+const WHOLE: [(&str, &str); 39] = [
     (
         "it is empty or has none of the header fields that every mail has (From, To, Subject, Date, Received)",
         "il est vide ou n'a aucun des champs d'en-tête de tout message (From, To, Subject, Date, Received)",
     ),
     ("the parser failed on it", "sa lecture a échoué"),
+    ("a change of it waits for this store", "un changement attend ce stockage"),
+    (
+        "another process is giving it the change that waits",
+        "un autre processus lui remet le changement en attente",
+    ),
+    ("the change that waits is gone", "le changement en attente n'existe plus"),
     (
         "workers ended while they worked on it, three of them on it alone",
         "des workers se sont arrêtés pendant qu'ils le traitaient, trois d'entre eux sur lui seul",
@@ -92,12 +98,14 @@ const WHOLE: [(&str, &str); 36] = [
 ];
 
 /// What stands before a reason, a colon between.
-const BEFORE: [(&str, &str); 9] = [
+const BEFORE: [(&str, &str); 11] = [
     ("it would be put in quarantine", "il serait mis en quarantaine"),
     ("refused", "refusé"),
     ("refused for now", "refusé pour l'instant"),
     ("this machine cannot connect", "cette machine ne peut pas se connecter"),
     ("no connection", "pas de connexion"),
+    ("without a journal no change can wait for it", "sans journal, aucun changement ne peut l'attendre"),
+    ("the journal cannot keep the change", "le journal ne peut pas garder le changement"),
     ("the connection failed", "la connexion a échoué"),
     ("the journal refused the commit", "le journal a refusé l'écriture"),
     ("the journal could not be read", "le journal n'a pas pu être lu"),

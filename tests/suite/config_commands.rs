@@ -486,14 +486,13 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     assert_eq!(history.last().map(|last| last.ends_with(" cli")), Some(true), "{history:?}");
     assert_eq!(history.len(), 2, "each change once: {history:?}");
 
-    // Down: the file takes the change; meanwhile, and behind our back, Redis gets another.
+    // Down, and the journal with it: a change could not wait anywhere.
     one.stop().await;
     two.stop().await;
     redis.kill();
-    let set = place.run(&["config", "set", "webhook_config", "webhook_sending_enabled=true"]).await;
-    assert_eq!(set.code, 0, "{set:?}");
-    assert!(set.out.contains(" stored in file"), "{set:?}");
-    assert!(set.complaints.contains("until the authority is back"), "{set:?}");
+    let set = place.run(&["config", "set", "webhook_config", "webhook_ssl_verify=false"]).await;
+    assert_eq!((set.code, set.out.as_str()), (1, ""), "{set:?}");
+    assert!(set.complaints.contains("without a journal no change can wait for it"), "{set:?}");
     assert!(set.complaints.contains("the journal does not answer"), "{set:?}");
     let history = place.run(&["config", "history", "webhook_config"]).await;
     assert_eq!((history.code, history.complaints.contains("cannot be read now")), (4, true), "{history:?}");
@@ -513,6 +512,25 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
         (1, vec!["processing_prefs: FAILED (source=debug/processing_prefs.json)"])
     );
     redis.restart().await;
+
+    // With a journal in a file the change waits; meanwhile, and behind our back, Redis gets another.
+    place.set("JOURNAL_URL", "sqlite:data/render-signal.db");
+    let mut apart = place.worker("apart");
+    apart.start().await;
+    until("the history", PATIENCE, async || {
+        let history = place.history("webhook_config").await;
+        ensure(!history.is_empty(), || format!("{history:?}"))
+    })
+    .await;
+    apart.stop().await;
+    redis.kill();
+    let set = place.run(&["config", "set", "webhook_config", "webhook_sending_enabled=true"]).await;
+    assert_eq!(set.code, 0, "{set:?}");
+    assert!(set.out.contains(" stored in file"), "{set:?}");
+    assert!(set.complaints.contains("until the authority is back"), "{set:?}");
+    let shown = place.run(&["config", "show", "webhook_config"]).await;
+    assert!(shown.code == 0 && shown.out.contains("\"webhook_sending_enabled\": true"), "{shown:?}");
+    redis.restart().await;
     let other = r#"SET r:ss:config:webhook_config '{"webhook_sending_enabled":false,"webhook_ssl_verify":false,"webhook_time_start":"9h00"}'"#;
     redis.command(other).await.unwrap();
     let set = place.run(&["config", "resolve", "webhook_config", "--keep", "pending"]).await;
@@ -531,6 +549,7 @@ async fn a_conflict_is_shown_and_decided() {
     let mut redis = Redis::start().await;
     let mut place = Place::new(NOWHERE);
     place.set("REDIS_URL", &redis.url());
+    place.set("JOURNAL_URL", "sqlite:data/render-signal.db");
     let mut worker = place.worker("worker");
     worker.start().await;
     let set = place.run(&["config", "set", "webhook_config", "_note=1"]).await;
@@ -538,8 +557,11 @@ async fn a_conflict_is_shown_and_decided() {
     redis.kill();
     let set = place.run(&["config", "set", "webhook_config", "_note=2"]).await;
     assert!(set.out.contains("stored in file"), "{set:?}");
+    // The service must not give it back before the other program has written.
+    worker.stop().await;
     redis.restart().await;
     redis.command(r#"SET r:ss:config:webhook_config '{"_note":3}'"#).await.unwrap();
+    worker.start().await;
     until("the conflict", PATIENCE, async || {
         let shown = place.run(&["config", "show"]).await;
         ensure(shown.out.contains("in conflict: webhook_config"), || format!("{shown:?}"))

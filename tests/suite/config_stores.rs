@@ -2,19 +2,24 @@
 //! with real servers that are killed and come back.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use render_signal_actors::config::active::{InForce, canonical_hash};
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::{Edit, EditError, Editor};
+use render_signal_actors::config::history;
+use render_signal_actors::config::history::import::put_back;
 use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::config::state::DocumentCommand;
 use render_signal_actors::config::store::fallback::{FallbackDeps, FallbackStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::config::store::{
     ConflictWinner, DocumentChange, DocumentStore, Fallbacks as _, Precondition, Revision, StoreError,
-    StoreHealth, StoreReading, WriteReceipt,
+    StoreHealth, StoreReading, WriteReceipt, holder,
 };
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
@@ -58,7 +63,7 @@ impl Bench {
     }
 
     /// A worker that starts.
-    fn stores(&self) -> FallbackStore {
+    fn worker(&self) -> Worker {
         let world = World::real();
         let settings = RedisSettings {
             address: format!("redis://127.0.0.1:{}/0", self.redis.port()).into(),
@@ -77,10 +82,10 @@ impl Bench {
             Mode::PhpFirst => (php, vec![redis, files]),
             Mode::FilesOnly => (files, Vec::new()),
         };
-        let notes = self.folder.path().join("notes");
         let env = Arc::new(EnvDefaults::default());
-        let journal = Some(Arc::clone(&self.journal));
-        FallbackStore::new(authority, others, FallbackDeps { notes, world, env, journal })
+        let journal = Arc::clone(&self.journal);
+        let deps = FallbackDeps { world, env, journal: Some(Arc::clone(&journal)) };
+        Worker { stores: FallbackStore::new(authority, others, deps), journal }
     }
 
     const fn authority(&self) -> &'static str {
@@ -161,37 +166,66 @@ fn said(text: &str) -> Value {
     document
 }
 
-async fn read(stores: &FallbackStore) -> Option<Value> {
-    match stores.read(KEY).await.unwrap() {
+/// The stores of one worker, and the journal of all.
+struct Worker {
+    stores: FallbackStore,
+    journal: Arc<dyn Journal>,
+}
+
+impl Deref for Worker {
+    type Target = FallbackStore;
+
+    fn deref(&self) -> &FallbackStore {
+        &self.stores
+    }
+}
+
+impl Worker {
+    /// What it does again and again: it reads, offers what waits, reads again, and enters what is in
+    /// force in the history.
+    async fn turn(&self) -> Result<StoreReading, StoreError> {
+        let read = self.stores.read(KEY).await?;
+        let settled = health(self).pending == [KEY] && self.offer(KEY).await.is_ok();
+        let read = if settled { self.stores.read(KEY).await? } else { read };
+        if let StoreReading::Found { text, .. } = &read {
+            let hash = canonical_hash(&serde_json::from_str(text).unwrap());
+            let seen = InForce { text: text.clone(), hash };
+            let stored_in = holder(&self.stores, KEY, text);
+            let command = DocumentCommand::seen(Some(&seen), "external", stored_in);
+            let place = (self.journal.as_ref(), &World::real());
+            history::record(place, KEY, &command, None).await.unwrap();
+        }
+        Ok(read)
+    }
+}
+
+async fn read(stores: &Worker) -> Option<Value> {
+    match stores.turn().await.unwrap() {
         StoreReading::Absent => None,
         StoreReading::Found { text, .. } => Some(said(&text)),
     }
 }
 
-async fn expected(stores: &FallbackStore) -> Precondition {
+async fn expected(stores: &Worker) -> Precondition {
     match stores.read(KEY).await.unwrap() {
         StoreReading::Absent => Precondition::Absent,
         StoreReading::Found { revision, .. } => Precondition::Revision(revision),
     }
 }
 
-async fn write(
-    stores: &FallbackStore,
-    value: &Value,
-    expected: Precondition,
-) -> Result<WriteReceipt, StoreError> {
+async fn write(stores: &Worker, value: &Value, expected: Precondition) -> Result<WriteReceipt, StoreError> {
     stores.write(&DocumentChange { key: KEY, value: value.clone(), expected, origin: "api".to_owned() }).await
 }
 
-async fn until_read(stores: &FallbackStore, document: &Value) {
-    until(&format!("{document}"), PATIENCE, async || match stores.read(KEY).await {
+async fn until_read(stores: &Worker, document: &Value) {
+    until(&format!("{document}"), PATIENCE, async || match stores.turn().await {
         Ok(StoreReading::Found { text, .. }) if said(&text) == *document => Ok(()),
         other => Err(format!("{other:?}")),
     })
     .await;
 }
 
-fn health(stores: &FallbackStore) -> StoreHealth {
+fn health(stores: &Worker) -> StoreHealth {
     stores.health().remove(0)
 }
 
@@ -226,7 +260,7 @@ async fn behaves(bench: Bench) {
 }
 
 async fn absent_then_written(bench: &Bench) {
-    let stores = bench.stores();
+    let stores = bench.worker();
     assert_eq!(read(&stores).await, None);
     let stale = Precondition::Revision(Revision("of something else".to_owned()));
     assert_eq!(write(&stores, &json!({"a": 0}), stale).await, Err(StoreError::Conflict(KEY)));
@@ -249,7 +283,7 @@ async fn absent_then_written(bench: &Bench) {
     }
     assert_eq!(bench.held_by(bench.authority()).await, Some(json!({"a": 2})));
     // Another worker's writes and this one's are told apart by the same revisions.
-    let other = bench.stores();
+    let other = bench.worker();
     write(&other, &json!({"a": 4}), Precondition::Revision(second.revision.clone())).await.unwrap();
     assert_eq!(
         write(&stores, &json!({"a": 5}), Precondition::Revision(second.revision)).await,
@@ -264,7 +298,7 @@ async fn invalid_is_refused(bench: &Bench) {
     }
     let recorded = bench.journal.read_log(0, 1_000).await.unwrap().len();
     let editor = Editor {
-        store: Arc::new(bench.stores()),
+        store: Arc::new(bench.worker().stores),
         env: Arc::default(),
         journal: Some(Arc::clone(&bench.journal)),
         world: World::real(),
@@ -277,11 +311,11 @@ async fn invalid_is_refused(bench: &Bench) {
         assert_eq!(bench.held_by(store).await, before, "{store}");
     }
     assert_eq!(bench.journal.read_log(0, 1_000).await.unwrap().len(), recorded);
-    assert!(health(&bench.stores()).pending.is_empty());
+    assert!(health(&bench.worker()).pending.is_empty());
 }
 
 async fn changed_by_others(bench: &Bench) {
-    let stores = bench.stores();
+    let stores = bench.worker();
     assert_eq!(read(&stores).await, Some(json!({"a": 4})));
     let theirs = json!({"a": 6, "theirs": true});
     bench.write_into(bench.authority(), &theirs).await;
@@ -290,18 +324,19 @@ async fn changed_by_others(bench: &Bench) {
     if bench.mode != Mode::FilesOnly {
         bench.write_into(bench.next(), &json!({"old": 1})).await;
         fs::write(bench.file(), "{\"older\": 1}").unwrap();
-        assert_eq!(read(&bench.stores()).await, Some(theirs));
+        assert_eq!(read(&bench.worker()).await, Some(theirs));
     }
 }
 
 /// The authority is down: the next store takes changes. It returns: nothing is lost.
 async fn down_and_back(mut bench: Bench) -> Bench {
-    let stores = bench.stores();
+    let stores = bench.worker();
     let before = json!({"a": 10, "b": 10});
     write(&stores, &before, expected(&stores).await).await.unwrap();
+    assert_eq!(read(&stores).await, Some(before.clone()));
     bench.kill();
     assert_eq!(read(&stores).await, Some(before.clone()), "in force");
-    assert_eq!(read(&bench.stores()).await, Some(before.clone()), "and for a worker that starts now");
+    assert_eq!(read(&bench.worker()).await, Some(before.clone()), "and for a worker that starts now");
 
     let ours = json!({"a": 11, "b": 10});
     let written = write(&stores, &ours, expected(&stores).await).await.unwrap();
@@ -314,7 +349,7 @@ async fn down_and_back(mut bench: Bench) -> Bench {
     assert!(found.trouble.is_some() && found.conflicts.is_empty());
     // Killed and started again, with the authority still down.
     drop(stores);
-    let stores = bench.stores();
+    let stores = bench.worker();
     assert_eq!(read(&stores).await, Some(ours.clone()));
     let ours = json!({"a": 12, "b": 10});
     write(&stores, &ours, expected(&stores).await).await.unwrap();
@@ -351,7 +386,7 @@ async fn restarted_with(mut bench: Bench, theirs: &Value) -> Bench {
 }
 
 async fn conflict_on_return(mut bench: Bench, keep: ConflictWinner) -> Bench {
-    let stores = bench.stores();
+    let stores = bench.worker();
     write(&stores, &json!({"a": 20, "b": 20}), expected(&stores).await).await.unwrap();
     bench.kill();
     let ours = json!({"a": 21, "b": 20});
@@ -367,10 +402,10 @@ async fn conflict_on_return(mut bench: Bench, keep: ConflictWinner) -> Bench {
     assert_eq!(said(&String::from_utf8_lossy(&copy)), ours);
 
     // A worker that starts knows that there is something to decide.
-    let stores = bench.stores();
+    let stores = bench.worker();
     assert_eq!(read(&stores).await, Some(theirs.clone()));
     assert_eq!(health(&stores).conflicts, [KEY]);
-    assert_eq!(stores.resolve(KEY, keep).await, Ok(true));
+    assert_eq!(stores.resolve(KEY, keep, "api").await, Ok(true));
     let kept = if keep == ConflictWinner::Pending { ours } else { theirs };
     until_read(&stores, &kept).await;
     assert_eq!(bench.held_by(bench.authority()).await, Some(kept));
@@ -383,7 +418,7 @@ async fn emptied(bench: &Bench) {
     if bench.mode != Mode::RedisFirst {
         return;
     }
-    let stores = bench.stores();
+    let stores = bench.worker();
     let document = read(&stores).await.unwrap();
     bench.redis.flush().await;
     until("the loss to be noticed", PATIENCE, async || match stores.read(KEY).await {
@@ -392,25 +427,24 @@ async fn emptied(bench: &Bench) {
     })
     .await;
     // A worker that starts then gives it the copy of the one before.
-    assert_eq!(read(&bench.stores()).await, Some(document.clone()));
+    let successor = bench.worker();
+    put_back(&successor.stores, bench.journal.as_ref()).await;
+    assert_eq!(read(&successor).await, Some(document.clone()));
     until_read(&stores, &document).await;
     assert_eq!(bench.held_by("redis").await, Some(document));
 }
 
-/// What Redis takes while the PHP host is down is noted there: it needs no worker's folder.
+/// What waits is in the journal: it needs no worker's folder.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_waits_in_redis_outlives_the_folder_of_its_worker() {
+async fn a_change_that_waits_outlives_its_worker() {
     let mut bench = Bench::new(Mode::PhpFirst).await;
-    let stores = bench.stores();
+    let stores = bench.worker();
     write(&stores, &json!({"a": 1}), Precondition::Absent).await.unwrap();
     bench.kill();
     let ours = json!({"a": 2});
     assert_eq!(write(&stores, &ours, expected(&stores).await).await.unwrap().stored_in, "redis");
-    // A worker that has heard of nothing but the Redis.
-    let notes = bench.folder.path().join("notes");
-    let elsewhere = bench.folder.path().join("elsewhere");
-    fs::rename(&notes, &elsewhere).unwrap();
-    let fresh = bench.stores();
+    // A worker that has heard of nothing but the journal.
+    let fresh = bench.worker();
     assert_eq!((read(&fresh).await, health(&fresh).pending), (Some(ours.clone()), vec![KEY]));
     bench.restart().await;
     until_read(&fresh, &ours).await;
@@ -420,12 +454,13 @@ async fn a_change_that_waits_in_redis_outlives_the_folder_of_its_worker() {
     })
     .await;
     assert_eq!(bench.held_by("php").await, Some(ours));
-    // The worker with its old note comes back after a later change: that stays.
+    // The worker that made it comes back after a later change: that stays.
     drop(fresh);
-    fs::remove_dir_all(&notes).unwrap();
-    fs::rename(&elsewhere, &notes).unwrap();
     bench.write_into("php", &json!({"a": 1})).await;
-    let late = bench.stores();
+    until_read(&stores, &json!({"a": 1})).await;
+    assert!(health(&stores).pending.is_empty() && health(&stores).conflicts.is_empty());
+    drop(stores);
+    let late = bench.worker();
     assert_eq!(read(&late).await, Some(json!({"a": 1})));
     assert!(health(&late).pending.is_empty() && health(&late).conflicts.is_empty());
 
@@ -433,15 +468,14 @@ async fn a_change_that_waits_in_redis_outlives_the_folder_of_its_worker() {
     bench.kill();
     write(&late, &json!({"a": 3}), expected(&late).await).await.unwrap();
     drop(late);
-    fs::remove_dir_all(&notes).unwrap();
     let bench = restarted_with(bench, &json!({"a": 4})).await;
-    let fresh = bench.stores();
+    let fresh = bench.worker();
     until_read(&fresh, &json!({"a": 4})).await;
-    fs::remove_dir_all(&notes).unwrap();
-    let other = bench.stores();
+    drop(fresh);
+    let other = bench.worker();
     assert_eq!(read(&other).await, Some(json!({"a": 4})));
     assert_eq!(health(&other).conflicts, [KEY]);
-    assert_eq!(other.resolve(KEY, ConflictWinner::Pending).await, Ok(true));
+    assert_eq!(other.resolve(KEY, ConflictWinner::Pending, "api").await, Ok(true));
     until_read(&other, &json!({"a": 3})).await;
     assert_eq!(bench.held_by("php").await, Some(json!({"a": 3})));
     assert!(health(&other).conflicts.is_empty());
@@ -449,7 +483,7 @@ async fn a_change_that_waits_in_redis_outlives_the_folder_of_its_worker() {
 
 /// Files have nothing behind them: a change that cannot be written is refused.
 async fn without_its_folder(bench: &Bench) {
-    let stores = bench.stores();
+    let stores = bench.worker();
     let document = read(&stores).await.unwrap();
     let believed = expected(&stores).await;
     let text = fs::read_to_string(bench.file()).unwrap();

@@ -682,14 +682,9 @@ async fn a_write_asks_the_host_whatever_was_heard_before() {
     assert!(store.read(Key::WebhookConfig).await.is_err());
     php.launch().await;
     assert!(store.read(Key::WebhookConfig).await.is_err(), "readers do not wear it out");
-    let notes = tempfile::tempdir().unwrap();
-    let files = Arc::new(FileStore::new(notes.path().join("files"), None));
-    let deps = FallbackDeps {
-        notes: notes.path().to_owned(),
-        world: World::real(),
-        env: Arc::default(),
-        journal: None,
-    };
+    let folder = tempfile::tempdir().unwrap();
+    let files = Arc::new(FileStore::new(folder.path(), None));
+    let deps = FallbackDeps { world: World::real(), env: Arc::default(), journal: None };
     let chain = Arc::new(FallbackStore::new(store, vec![files], deps));
     let editor = Editor { store: chain, env: Arc::default(), journal: None, world: World::real() };
     let change = Edit::merge(Key::WebhookConfig, [("_a".to_owned(), Some(json!(1)))], "cli");

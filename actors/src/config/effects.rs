@@ -14,8 +14,8 @@ use super::actor::{
 use super::documents::Key;
 use super::history::import::import_changes;
 use super::history::{self, ObservedIn};
-use super::state::DocumentCommand;
-use super::store::{Ack, Revision, StoreError};
+use super::state::{DocumentCommand, HeardAbsent};
+use super::store::{self, Ack, Revision, StoreError};
 use super::{ConfigDeps, load};
 use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
@@ -89,6 +89,9 @@ pub(super) async fn watch_store(
             if reached {
                 acknowledge(&deps, &ack).await;
             }
+            if offer_pending(&deps).await {
+                continue;
+            }
             if !judged.again {
                 break;
             }
@@ -156,12 +159,13 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: RecordingBatch, report: 
     let (journal, world) = (deps.journal.as_ref(), &deps.world);
     let mut failed = Vec::new();
     let mut followed = batch.followed.clone();
+    record_absent(&deps).await;
     let changes = match deps.store.change_log() {
         Some(log) => Some(log.changes(batch.followed.as_ref()).await),
         None => None,
     };
     if let Some(Ok(changes)) = &changes {
-        match import_changes(journal, world, &deps.env, &changes.listed).await {
+        match import_changes(journal, world, &deps.env, (deps.store.name(), &changes.listed)).await {
             Ok(()) => followed = changes.listed.last().map(|change| change.id.clone()).or(followed),
             Err(error) => {
                 tracing::warn!(error, "changes of the configuration are not yet in the journal");
@@ -182,7 +186,10 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: RecordingBatch, report: 
             }
             Some(Ok(_) | Err(_)) | None => {}
         }
-        let command = DocumentCommand::seen(in_force.as_ref(), known.as_deref().unwrap_or(origin));
+        let stored_in =
+            in_force.as_ref().map(|document| store::holder(deps.store.as_ref(), key, &document.text));
+        let by = known.as_deref().unwrap_or(origin);
+        let command = DocumentCommand::seen(in_force.as_ref(), by, stored_in.unwrap_or_default());
         let observed = ObservedIn { store: deps.store.as_ref(), env: &deps.env };
         if let Err(error) = history::record((journal, world), key, &command, Some(observed)).await {
             tracing::warn!(%key, error, "a change of the configuration is in force but not yet in the journal");
@@ -190,6 +197,34 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: RecordingBatch, report: 
         }
     }
     until_answered(&report, RecordingDone { followed, failed }).await;
+}
+
+/// Enters which documents the authority does not have, so that a worker that starts while it is silent
+/// can tell them from those that are out of reach.
+async fn record_absent(deps: &ConfigDeps) {
+    let Some(stores) = deps.store.fallbacks() else { return };
+    let heard = HeardAbsent { store: deps.store.name().to_owned(), documents: stores.absent() };
+    if heard.documents.is_empty() {
+        return;
+    }
+    if let Err(error) = history::record_absent((deps.journal.as_ref(), &deps.world), &heard).await {
+        tracing::warn!(error, "which documents there are not is not yet in the journal");
+    }
+}
+
+/// Offers the store with the last word what waits for it. Answers whether something does not wait any
+/// more: what is in force may be another document now.
+async fn offer_pending(deps: &ConfigDeps) -> bool {
+    let Some(stores) = deps.store.fallbacks() else { return false };
+    let pending: Vec<Key> = stores.health().into_iter().flat_map(|store| store.pending).collect();
+    let mut settled = false;
+    for key in pending {
+        match stores.offer(key).await {
+            Ok(done) => settled |= done,
+            Err(error) => tracing::debug!(%key, %error, "a change still waits for the configuration store"),
+        }
+    }
+    settled
 }
 
 /// Who made a version, when it was this process, or the version waits for the authority.

@@ -11,8 +11,9 @@
 //! * [`active`]: what is in force, what is refused and why; pure.
 //! * [`store`]: where documents are kept.
 //! * [`edit`]: the one door for changes.
-//! * [`history`]: every change is an event, a change that lost against another too; [`state`] is
-//!   what the stream of a document says, pure; [`diff`] shows what two versions differ in.
+//! * [`history`]: every change is an event, one that waits or that lost against another too;
+//!   [`state`] is what the stream of a document says, pure; [`diff`] shows what two versions differ in.
+//! * [`notes`]: what earlier versions kept in files, as events.
 //! * `rollout`: do the workers run the same; pure.
 //! * [`load`]: everything read once, without an actor; `actor`: reads again and again, and
 //!   tells the others; `effects`: what it does to the world.
@@ -26,6 +27,7 @@ mod effects;
 pub mod events;
 pub mod history;
 pub mod load;
+pub mod notes;
 pub mod policy;
 pub mod prune;
 mod rollout;

@@ -1,13 +1,13 @@
 //! How long the copies of earlier configurations stay.
 //!
 //! The events stay: who changed what, and when. The copies hold addresses that are capabilities,
-//! and go: those that are too many or too old, but never the newest, and every copy of sign-in
-//! links, which older versions made.
+//! and go: those that are too many or too old, but never the newest, nor what waits or stands in for
+//! a store that is silent, and every copy of sign-in links, which older versions made.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::documents::Key;
-use super::history::{HistoryVersion, text_of, versions};
+use super::history::{HistoryVersion, needed, text_of, versions};
 use super::state::keeps_content;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Body, Commit, Journal};
@@ -36,7 +36,9 @@ pub async fn prune(journal: &dyn Journal, world: &World, keep: CopyLimits) -> Re
     let mut dropped = 0;
     for key in Key::ALL {
         let versions = versions(journal, key).await?;
-        let over = over(&versions, key, keep, world.now());
+        let needed = needed(journal, key).await?;
+        let mut over = over(&versions, key, keep, world.now());
+        over.retain(|body_key| !keeps_content(key) || !needed.contains(body_key));
         let mut bodies = Vec::new();
         let mut gone = 0;
         for body_key in over {
@@ -114,6 +116,7 @@ mod tests {
             fields: Vec::new(),
             body_key: body_key.clone(),
             change: String::new(),
+            stored_in: "file".to_owned(),
         });
         let commit = Commit {
             at: now() - TimeDelta::days(days_ago),

@@ -1,20 +1,26 @@
 //! What the stream `config-<key>` says of a document. Pure.
 //!
+//! ```text
+//! Changed ───▶ in force, and what a store last held
+//! Deferred ──▶ in force, and waits ─┬─ Reconciled ─▶ the authority holds it
+//!                                   └─ Conflicted ─▶ the authority's is in force, this one waits
+//!                                        for somebody ── Resolved ─▶ nothing waits
+//! ```
+//!
 //! The documents themselves are in the stores. The stream has what was in force, version after
-//! version, and what lost against another; copies lie beside it as bodies, under the keys that
-//! the events name.
+//! version, what waits for the store that has the last word, and what lost against another; copies
+//! lie beside it as bodies, under the keys that the events name.
 
-use std::convert::Infallible;
+mod authority;
+mod command;
+mod decide;
 
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
-use uuid::Uuid;
-
-use super::active::{InForce, canonical_hash};
-use super::documents::{self, Key};
-use super::events::{ConfigEvent, DocumentChanged, DocumentConflicted};
+pub use self::authority::{AuthorityState, HeardAbsent};
+pub use self::command::{DeferredChange, DocumentCommand, LosingVersion, Reconciliation};
+use super::documents::Key;
+use super::events::ConfigEvent;
 use super::store::ChangeId;
-use crate::kernel::aggregate::{Aggregate, Evolve};
+use crate::kernel::aggregate::Evolve;
 
 /// The state of the stream of a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,35 +32,54 @@ pub struct DocumentState {
     pub body_key: String,
     /// Place of the newest change that came from the list of a store.
     pub listed: Option<ChangeId>,
+    /// What was last recorded as held by a store; `None` = nothing, or it was removed.
+    pub held: Option<HeldDocument>,
+    /// The change that waits for the authority.
+    pub pending: Option<WaitingChange>,
+    /// The side of a conflict that is not in force, until somebody decides.
+    pub conflict: Option<OpenConflict>,
+    /// How many changes have had to wait.
+    deferrals: u64,
 }
 
-/// What is to be entered in the history of a document.
-#[derive(Debug, Clone)]
-pub enum DocumentCommand {
-    /// A version has come into force.
-    Change {
-        /// `None` when the document was removed.
-        document: Option<InForce>,
-        /// Who changed it.
-        origin: String,
-        /// Its place in the list of the store, when the store keeps one.
-        listed: Option<ChangeId>,
-    },
-    /// A version lost against another.
-    Lose(LosingVersion),
+/// What a store held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeldDocument {
+    /// Which store; empty = events of an earlier version do not say.
+    pub store: String,
+    /// SHA-256 of its canonical JSON.
+    pub hash: String,
+    /// Key of its copy; empty when it has none.
+    pub body_key: String,
 }
 
-/// A version of a document that lost against another.
-#[derive(Debug, Clone)]
-pub struct LosingVersion {
-    /// The document.
-    pub text: String,
+/// A change that waits for the authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingChange {
+    /// Tells it from those before and after it.
+    pub number: u64,
+    /// SHA-256 of its canonical JSON.
+    pub hash: String,
     /// Who made it.
     pub origin: String,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// The top-level fields that both sides changed; empty when it is the whole document.
-    pub fields: Vec<String>,
+    /// Key of the document.
+    pub body_key: String,
+    /// Key of what was in force before the first of the changes that it holds; empty = nothing was.
+    pub base: String,
+    /// Keys of the changes that waited before it, and that it holds: the authority may have taken
+    /// one of them without anybody having heard of that.
+    pub earlier: Vec<String>,
+    /// Why the authority did not take it.
+    pub why: String,
+}
+
+/// The side of a conflict that is not in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenConflict {
+    /// Key of the document.
+    pub body_key: String,
+    /// Who made it.
+    pub origin: String,
 }
 
 /// What a decision about a document depends on besides its stream.
@@ -68,63 +93,41 @@ pub struct DocumentCx {
     pub before: Option<String>,
 }
 
+/// The stream has moved on: what the command is about waits no more, or something else does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overtaken;
+
 impl DocumentState {
     /// Whether a change of the list of a store was recorded, or one after it.
     #[must_use]
     pub fn covers(&self, id: &ChangeId) -> bool {
         self.listed.as_ref().is_some_and(|known| known.list == id.list && known.place >= id.place)
     }
-}
 
-impl DocumentCommand {
-    /// A version that was seen in a store that keeps no list.
-    #[must_use]
-    pub fn seen(document: Option<&InForce>, origin: &str) -> Self {
-        Self::Change { document: document.cloned(), origin: origin.to_owned(), listed: None }
-    }
-
-    /// The content that is kept beside the event.
-    #[must_use]
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Change { document, .. } => document.as_ref().map(|document| document.text.as_str()),
-            Self::Lose(losing) => Some(&losing.text),
+    /// Whether a version is recorded as the one in force, and as held by that store if one is named.
+    pub(super) fn is_in_force(&self, hash: &str, stored_in: &str) -> bool {
+        if self.pending.as_ref().is_some_and(|pending| pending.hash == hash) {
+            return true;
         }
+        let is_held = || self.held.as_ref().is_some_and(|held| held.hash == hash && held.store == stored_in);
+        self.hash == hash && (hash.is_empty() || stored_in.is_empty() || is_held())
     }
 
-    /// Id of the event, where whoever records the same is to record the same event.
+    /// Keys of the bodies that are still needed, whatever their age.
     #[must_use]
-    pub fn event_id(&self, key: Key) -> Option<Uuid> {
-        match self {
-            Self::Change { .. } => None,
-            Self::Lose(losing) => Some(losing.event_id(key)),
-        }
+    pub fn needs(&self) -> Vec<&str> {
+        let held = self.held.iter().map(|held| held.body_key.as_str());
+        let conflict = self.conflict.iter().map(|conflict| conflict.body_key.as_str());
+        let pending = self.pending.iter().flat_map(|pending| {
+            let earlier = pending.earlier.iter().map(String::as_str);
+            [pending.body_key.as_str(), pending.base.as_str()].into_iter().chain(earlier)
+        });
+        held.chain(conflict).chain(pending).filter(|key| !key.is_empty()).collect()
     }
 
-    /// Whether it is in the history already.
-    #[must_use]
-    pub fn is_done(&self, state: &DocumentState) -> bool {
-        match self {
-            Self::Change { document, listed, .. } => {
-                let hash = document.as_ref().map_or("", |document| document.hash.as_str());
-                state.hash == hash || listed.as_ref().is_some_and(|id| state.covers(id))
-            }
-            // The journal knows the event by its id.
-            Self::Lose(_) => false,
-        }
-    }
-}
-
-impl LosingVersion {
-    /// SHA-256 of its canonical JSON; empty when it is no JSON.
-    fn hash(&self) -> String {
-        documents::from_json(&self.text).map(|value| canonical_hash(&value)).unwrap_or_default()
-    }
-
-    /// The same conflict is the same event, whoever records it.
-    fn event_id(&self, key: Key) -> Uuid {
-        let name = format!("config.conflicted/{key}/{}/{}", self.hash(), self.at.to_rfc3339());
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+    fn waits_for(&self, number: Option<u64>) -> Result<(), Overtaken> {
+        let waiting = self.pending.as_ref().map(|pending| pending.number);
+        if waiting == number { Ok(()) } else { Err(Overtaken) }
     }
 }
 
@@ -137,48 +140,50 @@ impl Evolve for DocumentState {
                 self.hash.clone_from(&changed.hash);
                 self.body_key.clone_from(&changed.body_key);
                 self.listed = event.change().or(self.listed.take());
+                self.held = (!changed.hash.is_empty()).then(|| HeldDocument {
+                    store: changed.stored_in.clone(),
+                    hash: changed.hash.clone(),
+                    body_key: changed.body_key.clone(),
+                });
             }
-            // It was never in force.
-            ConfigEvent::Conflicted(_) => {}
+            ConfigEvent::Deferred(deferred) => {
+                self.hash.clone_from(&deferred.hash);
+                self.body_key.clone_from(&deferred.body_key);
+                self.deferrals += 1;
+                let earlier = self.pending.take().map(|before| {
+                    let mut earlier = before.earlier;
+                    earlier.push(before.body_key);
+                    earlier
+                });
+                self.pending = Some(WaitingChange {
+                    number: self.deferrals,
+                    hash: deferred.hash.clone(),
+                    origin: deferred.origin.clone(),
+                    body_key: deferred.waits.clone(),
+                    base: deferred.base.clone(),
+                    earlier: earlier.unwrap_or_default(),
+                    why: deferred.why.clone(),
+                });
+            }
+            ConfigEvent::Reconciled(reconciled) => {
+                self.hash.clone_from(&reconciled.hash);
+                self.body_key.clone_from(&reconciled.body_key);
+                self.held = Some(HeldDocument {
+                    store: reconciled.stored_in.clone(),
+                    hash: reconciled.hash.clone(),
+                    body_key: reconciled.body_key.clone(),
+                });
+                self.pending = None;
+            }
+            ConfigEvent::Conflicted(lost) if !lost.waits.is_empty() => {
+                self.pending = None;
+                self.conflict =
+                    Some(OpenConflict { body_key: lost.waits.clone(), origin: lost.origin.clone() });
+            }
+            ConfigEvent::Resolved(_) => self.conflict = None,
+            // The first was never in force; the other is of another stream.
+            ConfigEvent::Conflicted(_) | ConfigEvent::Absent(_) => {}
         }
-    }
-}
-
-impl Aggregate for DocumentState {
-    type Command = DocumentCommand;
-    type Cx = DocumentCx;
-    type Reject = Infallible;
-
-    fn decide(&self, command: &DocumentCommand, cx: &DocumentCx) -> Result<Vec<ConfigEvent>, Infallible> {
-        if command.is_done(self) {
-            return Ok(Vec::new());
-        }
-        let key = cx.key.as_str().to_owned();
-        let copy = |name: String| match keeps_content(cx.key) {
-            true => format!("config/{}/{name}", cx.key),
-            false => String::new(),
-        };
-        Ok(vec![match command {
-            DocumentCommand::Change { document, origin, listed } => ConfigEvent::Changed(DocumentChanged {
-                key,
-                hash: document.as_ref().map(|document| document.hash.clone()).unwrap_or_default(),
-                origin: origin.clone(),
-                fields: changed_fields(
-                    cx.key,
-                    cx.before.as_deref(),
-                    document.as_ref().map(|document| document.text.as_str()),
-                ),
-                body_key: document.as_ref().map(|_| copy((cx.version + 1).to_string())).unwrap_or_default(),
-                change: listed.as_ref().map(ToString::to_string).unwrap_or_default(),
-            }),
-            DocumentCommand::Lose(losing) => ConfigEvent::Conflicted(DocumentConflicted {
-                key,
-                hash: losing.hash(),
-                origin: losing.origin.clone(),
-                fields: losing.fields.clone(),
-                body_key: copy(format!("conflict/{}", losing.event_id(cx.key).simple())),
-            }),
-        }])
     }
 }
 
@@ -187,26 +192,6 @@ impl Aggregate for DocumentState {
 #[must_use]
 pub const fn keeps_content(key: Key) -> bool {
     !matches!(key, Key::MagicLinkTokens)
-}
-
-/// The top-level fields that differ. The field names of the sign-in links are the links'
-/// own ids, so they are not listed.
-fn changed_fields(key: Key, before: Option<&str>, after: Option<&str>) -> Vec<String> {
-    if key == Key::MagicLinkTokens {
-        return Vec::new();
-    }
-    let object = |text: Option<&str>| -> Map<String, Value> {
-        text.and_then(|text| documents::from_json(text).ok()).unwrap_or_default()
-    };
-    let (before, after) = (object(before), object(after));
-    let mut fields: Vec<String> = before
-        .iter()
-        .filter(|(name, value)| after.get(*name) != Some(value))
-        .map(|(name, _)| name.clone())
-        .chain(after.keys().filter(|name| !before.contains_key(*name)).cloned())
-        .collect();
-    fields.sort_unstable();
-    fields
 }
 
 #[cfg(test)]

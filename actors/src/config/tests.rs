@@ -293,7 +293,7 @@ async fn at_a_start_the_newest_good_version_of_the_history_is_in_force() {
     // A version that was good when it was recorded, and is not by today's checks.
     let bad = serde_json::json!({"webhook_time_start": "25h00"});
     let in_force = InForce { hash: active::canonical_hash(&bad), text: bad.to_string() };
-    let command = state::DocumentCommand::seen(Some(&in_force), "external");
+    let command = state::DocumentCommand::seen(Some(&in_force), "external", "file");
     let place = (bench.deps.journal.as_ref(), &bench.deps.world);
     assert!(history::record(place, KEY, &command, None).await.unwrap().1);
     bench.write(KEY, &bad.to_string());

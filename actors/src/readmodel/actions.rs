@@ -21,7 +21,7 @@ impl Projection for ActionsProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -66,7 +66,7 @@ fn actor(event: &Recorded) -> Option<String> {
     let said = |field| text(&event.payload, field).filter(|said| !said.is_empty());
     match event.kind.as_str() {
         "session.opened" => said("user").map(|user| format!("session:{user}")),
-        "config.changed" | "config.conflicted" => {
+        "config.changed" | "config.deferred" | "config.conflicted" => {
             said("origin").filter(|origin| !NOBODY.contains(origin)).map(str::to_owned)
         }
         "target.enabled" => said("why").filter(|why| *why != "new_address").map(str::to_owned),

@@ -2,9 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{at, integer, payload, text};
+use super::{at, integer};
 use crate::config::events::ConfigEvent;
-use crate::kernel::event::Recorded;
+use crate::config::history::RECONCILED;
+use crate::kernel::event::{DomainEvent as _, Recorded};
 use crate::kernel::projection::Projection;
 
 /// Keeps `configs`.
@@ -17,7 +18,7 @@ impl Projection for ConfigsProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -38,22 +39,22 @@ impl Projection for ConfigsProjection {
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if event.kind != "config.changed" {
-            return Ok(());
-        }
-        let Some(payload) = payload::<ConfigEvent>(event) else { return Ok(()) };
-        let Some(key) = text(&payload, "key") else { return Ok(()) };
+        let Ok(happened) = ConfigEvent::from_recorded(event) else { return Ok(()) };
+        let (key, hash, origin, fields) = match &happened {
+            ConfigEvent::Changed(event) => (&event.key, &event.hash, event.origin.as_str(), &event.fields),
+            ConfigEvent::Deferred(event) => (&event.key, &event.hash, event.origin.as_str(), &event.fields),
+            ConfigEvent::Reconciled(event) => (&event.key, &event.hash, RECONCILED, &event.fields),
+            // None of them puts a document in force.
+            ConfigEvent::Conflicted(_) | ConfigEvent::Resolved(_) | ConfigEvent::Absent(_) => return Ok(()),
+        };
+        // The same as before has only come to another place.
+        let says_more = !fields.is_empty() || hash.is_empty();
         db.prepare_cached(
             "INSERT INTO configs (key, hash, version, changed_at, origin) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (key) DO UPDATE SET hash = ?2, version = ?3, changed_at = ?4, origin = ?5",
+             ON CONFLICT (key) DO UPDATE SET hash = ?2, version = ?3, changed_at = ?4, origin = ?5
+             WHERE ?6 OR hash <> ?2",
         )?
-        .execute((
-            key,
-            text(&payload, "hash").unwrap_or_default(),
-            integer(event.version),
-            at(event),
-            text(&payload, "origin").unwrap_or_default(),
-        ))?;
+        .execute((key, hash, integer(event.version), at(event), origin, says_more))?;
         Ok(())
     }
 }

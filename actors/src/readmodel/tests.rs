@@ -364,9 +364,24 @@ fn the_small_tables_follow() {
     log.add("lease-poller", "lease.released", json!({ "holder": "w", "fence": 3 }));
     assert_eq!(queries::leases(&log.db).expect("leases").pop().expect("one").holder, None);
 
-    let changed = json!({ "key": "k", "hash": "h", "origin": "cli", "fields": [], "body_key": "b" });
-    log.add("config-k", "config.changed", changed.clone()).add("config-k", "config.changed", changed);
-    assert_eq!(queries::configs(&log.db).expect("configs").pop().expect("one").version, 2);
+    let changed = |fields: &[&str], stored_in: &str| {
+        json!({
+            "key": "k", "hash": "h", "origin": "cli", "fields": fields, "body_key": "b", "change": "",
+            "stored_in": stored_in,
+        })
+    };
+    log.add("config-k", "config.changed", changed(&["a"], "file"));
+    log.add("config-k", "config.changed", changed(&["a"], "file"));
+    let present = |log: &Log| queries::configs(&log.db).expect("configs").pop().expect("one");
+    assert_eq!(present(&log).version, 2);
+    log.add("config-k", "config.changed", changed(&[], "redis"));
+    assert_eq!(present(&log).version, 2, "the same in another place");
+    let waits = json!({
+        "key": "k", "hash": "i", "origin": "api", "fields": ["a"], "body_key": "c", "waits": "c", "base": "",
+        "why": "no answer",
+    });
+    log.add("config-k", "config.deferred", waits);
+    assert_eq!((present(&log).version, present(&log).origin), (4, "api".to_owned()), "it is in force");
 
     let hours = queries::hours(&log.db, start()).expect("hours");
     let received = hours.iter().find(|row| row.kind == "mail.received").expect("counted");

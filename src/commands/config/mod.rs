@@ -67,7 +67,7 @@ impl ConfigContext {
         let world = World::real();
         let (journal, away) = found(args, Purpose::Look, &world).await?;
         let (storage, defaults) = environment()?;
-        let store = wiring::documents(&storage, &defaults, &world, None)?;
+        let store = wiring::documents(&storage, &defaults, &world, journal.clone())?;
         Ok(Self { store, defaults, journal, away, world })
     }
 
@@ -221,8 +221,8 @@ fn tell(key: &str, saved: &SavedEdit, out: &mut Output) -> CommandResult {
     out.line(format!("{}{what}", out.styled(Style::Good, &done)))?;
     if let Some(why) = &saved.degraded {
         complain(&lang.one(said!(
-            "{key} n'est que dans {place}, jusqu'au retour de l'autorité\u{a0}: {why}",
-            "{key} is in {place} only, until the authority is back: {why}"
+            "{key} est en vigueur et attend, avec une copie dans {place}, jusqu'au retour de l'autorité\u{a0}: {why}",
+            "{key} is in force, and waits with a copy in {place} until the authority is back: {why}"
         )));
     }
     Ok(Exit::Ok)

@@ -17,7 +17,7 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> CommandResult {
         ConflictSideArg::Authority => ConflictWinner::Authority,
         ConflictSideArg::Pending => ConflictWinner::Pending,
     };
-    let decided = documents.configuration().resolve(args.key, keep).await;
+    let decided = documents.configuration().resolve(args.key, keep, "cli").await;
     documents.close().await;
     let (lang, key) = (commands::lang(), args.key);
     match decided {

@@ -25,7 +25,7 @@ use crate::wiring;
 /// Reads the documents in force and the changed ones. Writes nothing.
 pub(super) async fn read(
     args: &TestArgs,
-    past: Option<&dyn Journal>,
+    past: Option<Arc<dyn Journal>>,
     world: &World,
 ) -> Result<(PreparedTrial, Tz), CommandFailure> {
     let proposed = match (&args.file, &args.config) {
@@ -41,9 +41,9 @@ pub(super) async fn read(
     };
     let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
     let env = Arc::new(defaults_from_env(commands::environment).map_err(commands::malformed)?);
-    let store = wiring::documents(&storage, &env, world, None)?;
+    let store = wiring::documents(&storage, &env, world, past.clone())?;
     let editor = Editor { store, env: Arc::clone(&env), journal: None, world: world.clone() };
-    let prepared = trial::prepare(&editor, past, proposed).await.map_err(refused)?;
+    let prepared = trial::prepare(&editor, past.as_deref(), proposed).await.map_err(refused)?;
     for (key, said) in &prepared.remarks {
         complain(&commands::lang().about(key.as_str(), said));
     }

@@ -30,7 +30,7 @@ pub(super) async fn run(command: RulesCommand, out: &mut Output) -> CommandResul
 async fn test(args: &TestArgs, out: &mut Output) -> CommandResult {
     let world = World::real();
     let past = past(args, &world).await?;
-    let (PreparedTrial { trial, changed, .. }, zone) = change::read(args, past.as_deref(), &world).await?;
+    let (PreparedTrial { trial, changed, .. }, zone) = change::read(args, past.clone(), &world).await?;
     let printer = Printer { all: args.all, json: args.json, zone, lang: commands::lang() };
     let (run, bar) = (Run::new(trial), ProgressBar::hidden());
     let mut printing = Printing { run, out, printer, bar, unreadable: false };

@@ -49,10 +49,9 @@ async fn checks(environment: fn(&str) -> Option<String>) -> Vec<Check> {
         checks.push(list_of_copies(&storage.links));
     }
     if let Ok(defaults) = defaults_from_env(environment) {
-        let past: Option<&dyn Journal> = past.as_deref();
         let defaults = Arc::new(defaults);
-        let Ok(store) = wiring::documents(&storage, &defaults, &world, None) else { return checks };
-        let book = load(store.as_ref(), &defaults, past, world.now()).await;
+        let Ok(store) = wiring::documents(&storage, &defaults, &world, past.clone()) else { return checks };
+        let book = load(store.as_ref(), &defaults, past.as_deref(), world.now()).await;
         documents::look(&book, &storage, (&defaults, &world), &mut checks).await;
         let policy = book.policy(&defaults, 1);
         checks.push(senders(&policy));

@@ -47,7 +47,15 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("lease.taken_over", "bail repris à un autre", "lease taken over"),
     ("lease.released", "bail rendu", "lease given back"),
     ("config.changed", "document changé", "document changed"),
+    (
+        "config.deferred",
+        "document changé, en attente de son stockage",
+        "document changed, waits for its store",
+    ),
+    ("config.reconciled", "changement en attente remis au stockage", "waiting change given to its store"),
     ("config.conflicted", "changements en conflit", "changes in conflict"),
+    ("config.resolved", "conflit tranché", "conflict decided"),
+    ("config.absent", "documents absents du stockage", "documents that the store does not have"),
     ("worker.started", "processus démarré", "worker started"),
     ("worker.stopped", "processus arrêté", "worker stopped"),
     ("worker.actor_restarted", "acteur redémarré", "actor restarted"),
@@ -91,6 +99,8 @@ pub(in crate::http) fn store(name: &str, lang: Lang) -> &str {
         ("php", Lang::En) => "PHP host",
         ("file", Lang::Fr) => "Fichiers",
         ("file", Lang::En) => "Files",
+        ("journal", Lang::Fr) => "Journal",
+        ("journal", Lang::En) => "Journal",
         (other, _) => other,
     }
 }

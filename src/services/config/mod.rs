@@ -76,14 +76,17 @@ impl ConfigService {
         self.editor.remove(key, origin).await.map_err(|error| ServiceError::edit(key, error))
     }
 
-    /// Decides a conflict between two stores. Answers whether there was one.
-    pub(crate) async fn resolve(&self, key: Key, keep: ConflictWinner) -> Result<bool, ServiceError> {
-        // Puts the side that loses into the history, if it is not there yet.
-        self.editor.store.read(key).await?;
-        match self.editor.store.fallbacks() {
-            Some(stores) => Ok(stores.resolve(key, keep).await?),
-            None => Ok(false),
-        }
+    /// Decides a conflict between two stores, on behalf of `by`. Answers whether there was one.
+    pub(crate) async fn resolve(
+        &self,
+        key: Key,
+        keep: ConflictWinner,
+        by: &str,
+    ) -> Result<bool, ServiceError> {
+        let Some(stores) = self.editor.store.fallbacks() else { return Ok(false) };
+        // What still waits may turn out to be a conflict, or none.
+        stores.offer(key).await?;
+        Ok(stores.resolve(key, keep, by).await?)
     }
 
     /// How the stores are, the authority first; nothing where there is but one.

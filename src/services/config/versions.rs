@@ -85,7 +85,8 @@ impl ConfigService {
                 let versions =
                     history::versions(self.history_journal()?, key).await.map_err(ServiceError::Journal)?;
                 let newest = to.or(versions.last().map(|newest| newest.version)).unwrap_or_default();
-                (newest.saturating_sub(1), Some(newest))
+                let before = versions.iter().rfind(|known| known.version < newest && !known.lost);
+                (before.map_or(0, |before| before.version), Some(newest))
             }
         };
         let before = self.version(key, from).await?;

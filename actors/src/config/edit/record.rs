@@ -10,7 +10,7 @@ use crate::config::documents::{DocumentSet, Key};
 use crate::config::history::import::import_changes;
 use crate::config::history::{self, ObservedIn};
 use crate::config::state::DocumentCommand;
-use crate::config::store::{DocumentChange, Revision, StoreReading};
+use crate::config::store::{self, DocumentChange, Revision, StoreReading};
 use crate::kernel::journal::Journal;
 
 /// The author of what a program wrote that does not say.
@@ -105,7 +105,7 @@ impl Editor {
         // A list that cannot be read is followed later, by a server.
         let Ok(changes) = log.changes(None).await else { return Ok(false) };
         let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
-        import_changes(journal, &self.world, &self.env, &listed).await?;
+        import_changes(journal, &self.world, &self.env, (self.store.name(), &listed)).await?;
         Ok(changes.held.contains(&key))
     }
 
@@ -118,7 +118,8 @@ impl Editor {
         origin: &str,
     ) -> Result<(), String> {
         let observed = ObservedIn { store: self.store.as_ref(), env: &self.env };
-        let command = DocumentCommand::seen(in_force, origin);
+        let stored_in = in_force.map(|document| store::holder(self.store.as_ref(), key, &document.text));
+        let command = DocumentCommand::seen(in_force, origin, stored_in.unwrap_or_default());
         history::record((journal, &self.world), key, &command, Some(observed)).await.map(drop)
     }
 }

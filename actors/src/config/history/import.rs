@@ -18,7 +18,7 @@ use crate::config::store::{DocumentStore, ListedChange};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
 
-/// Records listed changes, oldest first. Safe to repeat.
+/// Records changes that the store of that name has listed, oldest first. Safe to repeat.
 ///
 /// # Errors
 /// The journal did not take one now, in plain words; those before it are recorded.
@@ -26,12 +26,12 @@ pub async fn import_changes(
     journal: &dyn Journal,
     world: &World,
     env: &EnvDefaults,
-    listed: &[ListedChange],
+    (store, listed): (&str, &[ListedChange]),
 ) -> Result<(), String> {
     // So that the journal is not asked about each of the changes that it has.
     let mut states: BTreeMap<Key, DocumentState> = BTreeMap::new();
     for change in listed {
-        let Some(command) = as_command(change, env) else { continue };
+        let Some(command) = as_command(change, env, store) else { continue };
         let state = match states.remove(&change.key) {
             Some(state) => state,
             None => load(journal, change.key).await?.state,
@@ -47,13 +47,13 @@ pub async fn import_changes(
 
 /// What a listed change is to the history; `None` when the document is refused: it is nowhere in
 /// force, and the status of the document says why.
-fn as_command(change: &ListedChange, env: &EnvDefaults) -> Option<DocumentCommand> {
+fn as_command(change: &ListedChange, env: &EnvDefaults, store: &str) -> Option<DocumentCommand> {
     let document = match &change.text {
         None => None,
         Some(text) => Some(good(change.key, text, env)?),
     };
     let (origin, listed) = (change.origin.clone(), Some(change.id.clone()));
-    Some(DocumentCommand::Change { document, origin, listed })
+    Some(DocumentCommand::Change { document, origin, listed, stored_in: store.to_owned() })
 }
 
 /// A text as a document in force; `None` when it would be refused.
@@ -64,11 +64,11 @@ fn good(key: Key, text: &str, env: &EnvDefaults) -> Option<InForce> {
 }
 
 /// Puts back what a store lost while no worker was there, from the copies in the journal:
-/// documents that were in a list of the store, and that it knows nothing of now.
+/// documents that it held when it was last heard, and that it knows nothing of now.
 pub async fn put_back(store: &dyn DocumentStore, journal: &dyn Journal) {
     let Some(log) = store.change_log() else { return };
     for key in Key::ALL {
-        let text = match listed_copy(journal, key).await {
+        let text = match held_copy(journal, key, store.name()).await {
             Ok(Some(text)) => text,
             Ok(None) => continue,
             Err(error) => {
@@ -88,11 +88,10 @@ pub async fn put_back(store: &dyn DocumentStore, journal: &dyn Journal) {
     }
 }
 
-/// The copy of what was in force last, of a document that was in the list of a store.
-async fn listed_copy(journal: &dyn Journal, key: Key) -> Result<Option<String>, String> {
-    let state = load(journal, key).await?.state;
-    match state.listed {
-        Some(_) => text_of(journal, &state.body_key).await,
+/// The copy of what a store held when it was last heard.
+async fn held_copy(journal: &dyn Journal, key: Key, store: &str) -> Result<Option<String>, String> {
+    match load(journal, key).await?.state.held.filter(|held| held.store == store) {
+        Some(held) => text_of(journal, &held.body_key).await,
         None => Ok(None),
     }
 }
@@ -140,7 +139,9 @@ mod tests {
         ];
         let follow = |from: usize, to: usize| {
             let (journal, world, env, list) = (journal.clone(), world.clone(), env.clone(), list.clone());
-            async move { import_changes(journal.as_ref(), &world, &env, &list[from..to]).await.unwrap() }
+            async move {
+                import_changes(journal.as_ref(), &world, &env, ("redis", &list[from..to])).await.unwrap()
+            }
         };
         // Five workers, some of which start over and some of which lag behind.
         futures::future::join_all([follow(0, 3), follow(0, 2), follow(0, 6), follow(0, 4), follow(0, 6)])
@@ -150,8 +151,8 @@ mod tests {
 
         // Another list: the store was emptied, places begin anew.
         let anew = [listed("m", 1, b, "recovered")];
-        super::import_changes(journal.as_ref(), &world, &env, &anew).await.unwrap();
-        super::import_changes(journal.as_ref(), &world, &env, &list).await.unwrap();
+        super::import_changes(journal.as_ref(), &world, &env, ("redis", &anew)).await.unwrap();
+        super::import_changes(journal.as_ref(), &world, &env, ("redis", &list)).await.unwrap();
         let found = origins(journal.as_ref()).await;
         assert_eq!(found.get(4).map(String::as_str), Some("recovered"));
     }

@@ -2,18 +2,21 @@
 
 use serde_json::Value;
 
-use super::copies::{kept_for_ever, text_of};
+use super::commit::DocumentCommit;
+use super::copies::text_of;
 use crate::config::active::canonical_hash;
 use crate::config::documents::{DocumentSet, Key, from_json};
-use crate::config::events::{ConfigEvent, config_stream};
+use crate::config::events::{ConfigEvent, authority_stream, config_stream};
 use crate::config::policy::EnvDefaults;
-use crate::config::state::{DocumentCommand, DocumentCx, DocumentState};
+use crate::config::state::{
+    AuthorityState, DocumentCommand, DocumentCx, DocumentState, HeardAbsent, Overtaken,
+};
 use crate::config::store::{DocumentStore, StoreReading};
 use crate::kernel::aggregate::{Aggregate as _, Evolve as _, Loaded, rehydrate};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::execute::{Decision, execute};
-use crate::kernel::journal::{Body, Commit, Journal, StreamWrite};
+use crate::kernel::journal::{Commit, Journal, StreamWrite};
 
 /// The newest recorded version of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,16 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
     Ok(Some(LastRecorded { version, hash: state.hash, text }))
 }
 
+/// Keys of the copies of a document that stay whatever their age: what waits, and what stands in for
+/// a store that is silent.
+///
+/// # Errors
+/// When the journal cannot be read, in plain words.
+pub(in crate::config) async fn needed(journal: &dyn Journal, key: Key) -> Result<Vec<String>, String> {
+    let state = load(journal, key).await?.state;
+    Ok(state.needs().into_iter().map(str::to_owned).collect())
+}
+
 /// What the stream of a document says.
 pub(super) async fn load(journal: &dyn Journal, key: Key) -> Result<Loaded<DocumentState>, String> {
     let events =
@@ -56,8 +69,8 @@ pub(super) async fn load(journal: &dyn Journal, key: Key) -> Result<Loaded<Docum
     rehydrate(&events).map_err(|error| error.to_string())
 }
 
-/// Enters something in the history of a document, unless it is there. Answers what the stream
-/// says then, and whether something was written. Safe to repeat.
+/// Enters something in the history of a document, unless it is there or overtaken. Answers what
+/// the stream says then, and whether something was written. Safe to repeat.
 ///
 /// # Errors
 /// The journal did not take it now, in plain words: try again later.
@@ -82,38 +95,14 @@ pub async fn record(
         }
         let before = text_of(journal, &loaded.state.body_key).await?;
         let cx = DocumentCx { key, version: loaded.version, before };
-        let Ok(events) = loaded.state.decide(command, &cx);
-        let commit = commit(world, key, command, loaded.version, &events)?;
+        let events = match loaded.state.decide(command, &cx) {
+            Ok(events) => events,
+            Err(Overtaken) => return Ok(Decision::already((loaded, false))),
+        };
+        let commit = DocumentCommit { world, key, command, before: &loaded }.of(&events)?;
         Ok(Decision { commit: Some(commit), answer: (after(loaded, &events), true) })
     };
     execute(journal, || Box::pin(decide()), |error| format!("{}: {error}", config_stream(key.as_str()))).await
-}
-
-/// The events as one commit, with the content that they name.
-fn commit(
-    world: &World,
-    key: Key,
-    command: &DocumentCommand,
-    version: u64,
-    events: &[ConfigEvent],
-) -> Result<Commit, String> {
-    let id = || command.event_id(key).unwrap_or_else(|| world.ids.next());
-    let new = events.iter().map(|event| event.to_new(id()).map_err(|error| error.to_string()));
-    let content = |event: &ConfigEvent| {
-        let bytes = command.text()?.to_owned().into();
-        let key = event.body_key().filter(|key| !key.is_empty())?.to_owned();
-        Some(Body { key, bytes, keep_until: kept_for_ever() })
-    };
-    Ok(Commit {
-        at: world.now(),
-        writes: vec![StreamWrite::after(
-            version,
-            config_stream(key.as_str()),
-            new.collect::<Result<_, _>>()?,
-        )],
-        bodies: events.iter().filter_map(content).collect(),
-        ..Commit::default()
-    })
 }
 
 /// What the stream says when these have happened.
@@ -147,4 +136,29 @@ impl ObservedIn<'_> {
             Err(_) => false,
         }
     }
+}
+
+/// Enters which documents a store with the last word was heard not to have, where that is news.
+///
+/// # Errors
+/// The journal did not take it now, in plain words: try again later.
+pub async fn record_absent(
+    (journal, world): (&dyn Journal, &World),
+    command: &HeardAbsent,
+) -> Result<(), String> {
+    let stream = authority_stream();
+    let decide = async || {
+        let events = journal.read_stream(&stream, 0).await.map_err(|error| error.to_string())?;
+        let Loaded { state, version } =
+            rehydrate::<AuthorityState>(&events).map_err(|error| error.to_string())?;
+        let Ok(events) = state.decide(command, &());
+        if events.is_empty() {
+            return Ok(Decision::already(()));
+        }
+        let new =
+            events.iter().map(|event| event.to_new(world.ids.next()).map_err(|error| error.to_string()));
+        let write = StreamWrite::after(version, stream.clone(), new.collect::<Result<_, _>>()?);
+        Ok(Decision::write(Commit { at: world.now(), writes: vec![write], ..Commit::default() }))
+    };
+    execute(journal, || Box::pin(decide()), |error| format!("{stream}: {error}")).await
 }

@@ -5,9 +5,12 @@ use serde::Serialize;
 
 use crate::config::documents::Key;
 use crate::config::events::{ConfigEvent, config_stream};
-use crate::kernel::event::DomainEvent as _;
+use crate::kernel::event::{DomainEvent as _, Recorded};
 use crate::kernel::journal::Journal;
 use crate::mail::policy::Configuration;
+
+/// Who is said to have made a version that holds a change which waited.
+pub const RECONCILED: &str = "reconciled";
 
 /// A version in the history of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,34 +52,46 @@ pub struct DecidedUnder {
 pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<HistoryVersion>, String> {
     let events =
         journal.read_stream(&config_stream(key.as_str()), 0).await.map_err(|error| error.to_string())?;
-    events
-        .iter()
-        .map(|event| {
-            let (version, at) = (event.version, event.at);
-            Ok(match ConfigEvent::from_recorded(event).map_err(|error| error.to_string())? {
-                ConfigEvent::Changed(changed) => HistoryVersion {
-                    version,
-                    at,
-                    origin: changed.origin,
-                    fields: changed.fields,
-                    removed: changed.hash.is_empty(),
-                    lost: false,
-                    hash: changed.hash,
-                    body_key: changed.body_key,
-                },
-                ConfigEvent::Conflicted(lost) => HistoryVersion {
-                    version,
-                    at,
-                    origin: lost.origin,
-                    fields: lost.fields,
-                    removed: false,
-                    lost: true,
-                    hash: lost.hash,
-                    body_key: lost.body_key,
-                },
-            })
-        })
-        .collect()
+    let mut versions = Vec::with_capacity(events.len());
+    let mut in_force = String::new();
+    for recorded in &events {
+        let event = ConfigEvent::from_recorded(recorded).map_err(|error| error.to_string())?;
+        versions.extend(version_of(recorded, event, &mut in_force));
+    }
+    Ok(versions)
+}
+
+/// The version that an event makes; `None` = it makes none. `in_force` is the hash of the one
+/// before, and of this one afterwards.
+fn version_of(recorded: &Recorded, event: ConfigEvent, in_force: &mut String) -> Option<HistoryVersion> {
+    let of = |origin, fields, hash, body_key| HistoryVersion {
+        version: recorded.version,
+        at: recorded.at,
+        origin,
+        fields,
+        removed: false,
+        lost: false,
+        hash,
+        body_key,
+    };
+    let version = match event {
+        ConfigEvent::Changed(event) => {
+            let removed = event.hash.is_empty();
+            HistoryVersion { removed, ..of(event.origin, event.fields, event.hash, event.body_key) }
+        }
+        ConfigEvent::Deferred(event) => of(event.origin, event.fields, event.hash, event.body_key),
+        ConfigEvent::Reconciled(event) => of(RECONCILED.to_owned(), event.fields, event.hash, event.body_key),
+        ConfigEvent::Conflicted(event) => {
+            // It takes nothing's place.
+            let lost = of(event.origin, event.fields, event.hash, event.body_key);
+            return Some(HistoryVersion { lost: true, ..lost });
+        }
+        ConfigEvent::Resolved(_) | ConfigEvent::Absent(_) => return None,
+    };
+    // The same, that has come to another place.
+    let moved = version.hash == *in_force && version.fields.is_empty() && !version.removed;
+    in_force.clone_from(&version.hash);
+    (!moved).then_some(version)
 }
 
 /// The versions of the documents that a decision was made under, in order of their keys; a

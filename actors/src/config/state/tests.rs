@@ -1,7 +1,13 @@
+use chrono::DateTime;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::decide::changed_fields;
 use super::*;
+use crate::config::active::{InForce, canonical_hash};
+use crate::config::events::ReconcileOutcome;
+use crate::config::store::ConflictWinner;
+use crate::kernel::aggregate::Aggregate as _;
 
 const KEY: Key = Key::WebhookConfig;
 
@@ -11,12 +17,17 @@ fn version(document: &Value) -> InForce {
 
 fn change(document: Option<&Value>, listed: Option<u64>) -> DocumentCommand {
     let listed = listed.map(|place| ChangeId { list: "l".to_owned(), place: (place, 0) });
-    DocumentCommand::Change { document: document.map(version), origin: "cli".to_owned(), listed }
+    DocumentCommand::Change {
+        document: document.map(version),
+        origin: "cli".to_owned(),
+        listed,
+        stored_in: String::new(),
+    }
 }
 
 /// Carries a command out on a state; answers what happened.
 fn carry_out(state: &mut DocumentState, command: &DocumentCommand, version: u64) -> Vec<ConfigEvent> {
-    let Ok(events) = state.decide(command, &DocumentCx { key: KEY, version, before: None });
+    let events = state.decide(command, &DocumentCx { key: KEY, version, before: None }).unwrap();
     for event in &events {
         state.evolve(event);
     }
@@ -57,9 +68,11 @@ fn of_sign_in_links_no_copy_is_kept() {
         origin: "cli".to_owned(),
         at: DateTime::UNIX_EPOCH,
         fields: Vec::new(),
+        number: None,
+        claim: None,
     };
     for command in [change(Some(&json!({"id": {}})), None), DocumentCommand::Lose(losing)] {
-        let Ok(events) = DocumentState::default().decide(&command, &cx);
+        let events = DocumentState::default().decide(&command, &cx).unwrap();
         let shown = format!("{events:?}");
         assert!(shown.contains("body_key: \"\"") && !shown.contains("id\": {"), "{shown}");
     }
@@ -92,5 +105,100 @@ proptest! {
         prop_assert_eq!(recorded.len(), expected.len() - 1);
         let last = texts.last().copied().flatten().map(|n| canonical_hash(&json!({"n": n})));
         prop_assert_eq!(state.hash, last.unwrap_or_default());
+    }
+}
+
+/// What may be entered about a change that waits.
+#[derive(Debug, Clone)]
+enum Entry {
+    Changed(u8),
+    Deferred(u8, Option<u64>),
+    Reconciled(u64, u8),
+    Lost(Option<u64>),
+    Resolved,
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    prop_oneof![
+        (0..3_u8).prop_map(Entry::Changed),
+        (0..3_u8, prop::option::of(0..4_u64)).prop_map(|(n, over)| Entry::Deferred(n, over)),
+        (0..4_u64, 0..3_u8).prop_map(|(number, n)| Entry::Reconciled(number, n)),
+        prop::option::of(0..4_u64).prop_map(Entry::Lost),
+        Just(Entry::Resolved),
+    ]
+}
+
+fn command(entry: &Entry) -> DocumentCommand {
+    let document = |n: &u8| version(&json!({ "n": n }));
+    match entry {
+        Entry::Changed(n) => DocumentCommand::seen(Some(&document(n)), "cli", "redis"),
+        Entry::Deferred(n, over) => DocumentCommand::Defer(DeferredChange {
+            document: document(n),
+            base: Some("{}".to_owned()),
+            origin: "api".to_owned(),
+            why: "no answer".to_owned(),
+            over: *over,
+            id: None,
+        }),
+        Entry::Reconciled(number, n) => DocumentCommand::Reconcile(Reconciliation {
+            number: *number,
+            outcome: ReconcileOutcome::Given,
+            document: document(n),
+            stored_in: "redis".to_owned(),
+            claim: None,
+        }),
+        Entry::Lost(number) => DocumentCommand::Lose(LosingVersion {
+            text: "{}".to_owned(),
+            origin: "api".to_owned(),
+            at: DateTime::UNIX_EPOCH,
+            fields: Vec::new(),
+            number: *number,
+            claim: None,
+        }),
+        Entry::Resolved => DocumentCommand::Resolve { kept: ConflictWinner::Authority, by: "cli".to_owned() },
+    }
+}
+
+proptest! {
+    /// Whoever is late with something about a change that waits enters nothing: it ends once, by the
+    /// one who is first, and the one that a writer had not seen is not replaced.
+    #[test]
+    fn what_waits_ends_once(entries in prop::collection::vec(entry(), 1..20)) {
+        let mut state = DocumentState::default();
+        for (at, entry) in entries.iter().enumerate() {
+            let (before, command) = (state.clone(), command(entry));
+            let cx = DocumentCx { key: KEY, version: at as u64, before: None };
+            let decided = state.decide(&command, &cx);
+            let waiting = before.pending.as_ref().map(|pending| pending.number);
+            let overtaken = match entry {
+                Entry::Deferred(_, over) => *over != waiting,
+                Entry::Reconciled(number, _) => Some(*number) != waiting,
+                Entry::Lost(number) => *number != waiting,
+                Entry::Changed(_) | Entry::Resolved => false,
+            };
+            prop_assert_eq!(decided.is_err(), overtaken);
+            for event in decided.unwrap_or_default() {
+                state.evolve(&event);
+            }
+            if overtaken {
+                prop_assert_eq!(&state, &before);
+                continue;
+            }
+            match entry {
+                Entry::Deferred(..) => {
+                    let pending = state.pending.as_ref().unwrap();
+                    prop_assert_eq!(&pending.hash, &state.hash);
+                    let earlier = before.pending.map_or(0, |pending| pending.earlier.len() + 1);
+                    prop_assert_eq!(pending.earlier.len(), earlier);
+                }
+                Entry::Reconciled(..) => {
+                    prop_assert!(state.pending.is_none());
+                    prop_assert_eq!(&state.held.as_ref().unwrap().hash, &state.hash);
+                }
+                Entry::Lost(_) => prop_assert!(state.pending.is_none() && state.conflict.is_some()),
+                Entry::Resolved => prop_assert!(state.conflict.is_none()),
+                Entry::Changed(_) => prop_assert_eq!(&state.pending, &before.pending),
+            }
+        }
     }
 }

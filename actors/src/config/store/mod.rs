@@ -5,14 +5,13 @@
 //! | [`DocumentStore`] | read, write, hear of changes | every back end |
 //! | [`ChangeLog`] | a complete list of changes, which also tells a removal from a loss | Redis |
 //! | [`Rollout`] | which worker runs which version | Redis |
-//! | [`PendingNotes`] | changes that wait for another store, for every process that reads this one | Redis |
 //! | [`Fallbacks`] | an authority with stores behind it | [`fallback`] |
 
 mod change_log;
 pub mod fallback;
+mod fallbacks;
 pub mod file;
 mod metrics;
-mod pending;
 pub mod php;
 pub mod redis;
 mod rollout;
@@ -21,7 +20,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 pub use self::change_log::{ChangeId, ChangeLog, ListedChange, ListedChanges};
-pub use self::pending::{ConflictWinner, Fallbacks, PendingNotes, PutNote, StoreHealth, StoredNote, health};
+pub use self::fallbacks::{ConflictWinner, Fallbacks, StoreHealth, health, holder};
 pub use self::rollout::{Ack, AckState, Rollout, workers};
 use super::documents::Key;
 use crate::kernel::digest::sha256;
@@ -90,7 +89,7 @@ pub struct DocumentChange {
 pub struct WriteReceipt {
     /// The version that is stored now.
     pub revision: Revision,
-    /// [`DocumentStore::name`] of the store that took it.
+    /// [`DocumentStore::name`] of the store that took it; `journal` = none did yet.
     pub stored_in: &'static str,
     /// Why another store than the authority took it, when that is so.
     pub degraded: Option<String>,
@@ -142,7 +141,8 @@ pub trait DocumentStore: Send + Sync + 'static {
     async fn changed(&self);
 
     /// Whether [`Self::changed`] hears of writes by other processes. When it does not, the
-    /// writer tells them by other ways: see [`Self::announce`].
+    /// writer tells them by other ways: see [`Self::announce`]; the journal, in which a change is
+    /// recorded, is another.
     fn tells(&self) -> bool {
         true
     }
@@ -176,11 +176,6 @@ pub trait DocumentStore: Send + Sync + 'static {
 
     /// Where the workers tell each other what they run.
     fn rollout(&self) -> Option<&dyn Rollout> {
-        None
-    }
-
-    /// Where it keeps notes about changes that wait for the authority before it.
-    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
         None
     }
 

@@ -24,11 +24,16 @@ pub enum Queue {
     Deliver,
     /// Mails to mark `\Seen`: `PollerActor`.
     Flag,
+    /// Changes of documents that wait for the store that has the last word: `ConfigActor`.
+    Config,
 }
 
 impl Queue {
-    /// Every queue.
-    pub const ALL: [Self; 4] = [Self::Hold, Self::Offload, Self::Deliver, Self::Flag];
+    /// How many there are.
+    pub const COUNT: usize = 5;
+
+    /// Every queue. The order is stored: a new one comes last.
+    pub const ALL: [Self; Self::COUNT] = [Self::Hold, Self::Offload, Self::Deliver, Self::Flag, Self::Config];
 
     /// The name as stored and shown.
     #[must_use]
@@ -38,6 +43,7 @@ impl Queue {
             Self::Offload => "offload",
             Self::Deliver => "deliver",
             Self::Flag => "flag",
+            Self::Config => "config",
         }
     }
 }

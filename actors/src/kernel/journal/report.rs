@@ -94,5 +94,5 @@ pub struct Hint {
     /// Head of the log.
     pub position: u64,
     /// Counts commits that added or released rows, per queue in [`Queue::ALL`](super::Queue::ALL) order.
-    pub queues: [u64; 4],
+    pub queues: [u64; super::Queue::COUNT],
 }

@@ -116,6 +116,7 @@ pub(super) const fn queue_index(queue: Queue) -> usize {
         Queue::Offload => 1,
         Queue::Deliver => 2,
         Queue::Flag => 3,
+        Queue::Config => 4,
     }
 }
 

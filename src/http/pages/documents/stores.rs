@@ -45,7 +45,6 @@ fn conflicting(visit: &PageVisit, key: Key) -> Option<&'static str> {
 pub(super) async fn show(visit: PageVisit, name: Path<String>) -> Result<HttpResponse, HttpProblem> {
     let (key, w, lang) = (named(&name)?, Words::of(visit.lang), visit.lang);
     let configuration = &visit.state.services.configuration;
-    // Reading has the side that is not in force put into the history, if it is not there yet.
     let stored = configuration.stored(key).await?;
     let Some(store) = conflicting(&visit, key) else {
         return Ok(visit.back(home(key), &Notice::good(w.decided_already)));
@@ -92,7 +91,7 @@ pub(super) async fn decide(
         "pending" => ConflictWinner::Pending,
         _ => return Err(HttpProblem::parameter("keep", "authority or pending")),
     };
-    match visit.state.services.configuration.resolve(key, keep).await {
+    match visit.state.services.configuration.resolve(key, keep, &visit.caller.by()).await {
         Ok(true) => {
             tracing::info!(%key, ?keep, by = visit.caller.by(), "a conflict was decided on a page");
             Ok(visit.back(home(key), &Notice::good(w.decided)))

@@ -275,7 +275,7 @@ pub(in crate::http) async fn resolve(
         ConflictSide::Authority => ConflictWinner::Authority,
         ConflictSide::Pending => ConflictWinner::Pending,
     };
-    match state.services.configuration.resolve(key, keep).await? {
+    match state.services.configuration.resolve(key, keep, &caller.by()).await? {
         true => {
             tracing::info!(%key, ?keep, by = caller.by(), "a conflict was decided through the API");
             Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())

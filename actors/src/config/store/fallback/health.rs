@@ -5,10 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::pending::{PendingChanges, SharedPending};
-use super::pending_files::LastHeard;
 use crate::config::documents::Key;
-use crate::config::store::{Revision, StoreError, StoreHealth};
+use crate::config::state::DocumentState;
+use crate::config::store::{Revision, StoreError, StoreHealth, StoreReading};
 
 /// How one store is.
 #[derive(Debug, Default)]
@@ -23,17 +22,15 @@ struct StoreCondition {
 #[derive(Debug, Default)]
 struct TrackedState {
     conditions: HashMap<&'static str, StoreCondition>,
-    known: HashMap<Key, LastHeard>,
+    known: HashMap<Key, StoreReading>,
+    /// Which store the last reading of each document came from.
+    holders: HashMap<Key, (Revision, &'static str)>,
     pending: BTreeMap<Key, bool>,
     conflicts: BTreeMap<Key, bool>,
-    /// Conflicts that the history does not have yet.
-    unrecorded: HashSet<Key>,
-    /// The last change of each document that another store took, as it was counted.
-    counted: BTreeMap<Key, (String, DateTime<Utc>)>,
+    /// The last change of each document that had to wait, as it was counted.
+    counted: BTreeMap<Key, u64>,
     /// What something else stands in for, so that it is said once.
     standing_in: HashSet<Key>,
-    /// What the store that keeps notes last said.
-    shared: HashMap<Key, SharedPending>,
     /// The last change of each document through this chain.
     origins: HashMap<Key, (Revision, String)>,
 }
@@ -103,29 +100,41 @@ impl StoreHealthTracker {
         self.seen().conditions.get(store).is_some_and(|condition| condition.heard.contains(&key))
     }
 
-    /// What the authority holds. Returns whether that is news.
-    pub(super) fn remember(&self, key: Key, known: &LastHeard) -> bool {
-        let mut seen = self.seen();
-        let before = seen.known.get(&key);
-        if before.is_some_and(|before| (&before.text, &before.revision) == (&known.text, &known.revision)) {
-            return false;
-        }
-        seen.known.insert(key, known.clone());
-        true
+    /// What the authority holds.
+    pub(super) fn remember(&self, key: Key, known: StoreReading) {
+        self.seen().known.insert(key, known);
     }
 
     /// What the authority last held, when it was heard since the start.
-    pub(super) fn known(&self, key: Key) -> Option<LastHeard> {
+    pub(super) fn known(&self, key: Key) -> Option<StoreReading> {
         self.seen().known.get(&key).cloned()
     }
 
+    /// Documents that the authority did not have when it was last asked.
+    pub(super) fn absent(&self) -> Vec<Key> {
+        let seen = self.seen();
+        let absent = seen.known.iter().filter(|(_, known)| **known == StoreReading::Absent);
+        let mut absent: Vec<Key> = absent.map(|(key, _)| *key).collect();
+        absent.sort_unstable();
+        absent
+    }
+
+    /// A version was read from a store, or given to it.
+    pub(super) fn held_by(&self, key: Key, revision: &Revision, store: &'static str) {
+        self.seen().holders.insert(key, (revision.clone(), store));
+    }
+
+    /// Which store a version was last read from.
+    pub(super) fn holder_of(&self, key: Key, revision: &Revision) -> Option<&'static str> {
+        self.seen().holders.get(&key).filter(|(held, _)| held == revision).map(|(_, store)| *store)
+    }
+
     /// Something stands in for the authority, which was never heard.
-    pub(super) fn stands_in(&self, key: Key, what: &str, as_of: Option<DateTime<Utc>>, error: &StoreError) {
+    pub(super) fn stands_in(&self, key: Key, what: &str, error: &StoreError) {
         if self.seen().standing_in.insert(key) {
             count_fallback(key, "read");
-            let as_of = as_of.map(|at| at.to_rfc3339());
             tracing::warn!(
-                %key, %error, what, as_of,
+                %key, %error, what,
                 "the configuration store was not reached since the start, something else stands in"
             );
         }
@@ -146,22 +155,15 @@ impl StoreHealthTracker {
         self.seen().origins.get(&key).filter(|(made, _)| made == revision).map(|(_, origin)| origin.clone())
     }
 
-    /// What there is to do about a document.
-    pub(super) fn noted(&self, key: Key, noted: &PendingChanges) {
+    /// What the stream of a document says that there is to do.
+    pub(super) fn noted(&self, key: Key, state: &DocumentState) {
         let mut seen = self.seen();
-        let (pending, conflict) = (noted.in_force().is_some(), noted.conflicts().next().is_some());
-        if noted.unrecorded().next().is_some() {
-            seen.unrecorded.insert(key);
-        } else {
-            seen.unrecorded.remove(&key);
-        }
+        let (pending, conflict) = (state.pending.is_some(), state.conflict.is_some());
         // Also when a command made it: nobody can ask a process that has ended for its counters.
-        if let Some(made) = noted.in_force().filter(|made| !made.stored_in.is_empty()) {
-            let change = (made.text.clone(), made.at);
-            if seen.counted.get(&key) != Some(&change) {
-                count_fallback(key, "write");
-                seen.counted.insert(key, change);
-            }
+        if let Some(change) = &state.pending
+            && seen.counted.insert(key, change.number) != Some(change.number)
+        {
+            count_fallback(key, "write");
         }
         let number = |flag: bool| if flag { 1.0 } else { 0.0 };
         if seen.pending.insert(key, pending) != Some(pending) {
@@ -174,24 +176,9 @@ impl StoreHealthTracker {
         }
     }
 
-    /// What the store that keeps notes says.
-    pub(super) fn said(&self, key: Key, shared: &SharedPending) {
-        self.seen().shared.insert(key, shared.clone());
-    }
-
-    /// What it last said.
-    pub(super) fn last_said(&self, key: Key) -> Option<SharedPending> {
-        self.seen().shared.get(&key).cloned()
-    }
-
     /// Whether a change waits for the authority.
     pub(super) fn is_pending(&self, key: Key) -> bool {
         self.seen().pending.get(&key) == Some(&true)
-    }
-
-    /// Whether there is a conflict that the history does not have.
-    pub(super) fn is_unrecorded(&self, key: Key) -> bool {
-        self.seen().unrecorded.contains(&key)
     }
 
     /// How the stores are.

@@ -16,7 +16,7 @@ const UPDATED_AT: &str = "_updated_at";
 
 /// See the module page.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum MergeOutcome {
+pub(in crate::config) enum MergeOutcome {
     /// The authority says the same.
     Same,
     /// The authority is to be given this document.
@@ -31,7 +31,7 @@ pub(super) enum MergeOutcome {
 }
 
 /// Compares the three. `None` = absent; an authority that has nothing is given what waits.
-pub(super) fn three_way_merge(
+pub(in crate::config) fn three_way_merge(
     base: Option<&Value>,
     pending: &Value,
     authority: Option<&Value>,

@@ -1,16 +1,20 @@
-use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::config::active::{InForce, canonical_hash};
 use crate::config::events::{ConfigEvent, config_stream};
 use crate::config::history;
-use crate::config::store::{PutNote, StoredNote};
+use crate::config::history::import::put_back;
+use crate::config::state::{DocumentCommand, HeardAbsent};
+use crate::config::store::{ChangeId, ConflictWinner, ListedChanges, Revision, holder};
 use crate::kernel::event::DomainEvent as _;
-use crate::kernel::journal::memory::MemoryJournal;
+use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+use crate::kernel::journal::{JournalAdmin as _, Queue};
 
 const KEY: Key = Key::WebhookConfig;
 
@@ -36,20 +40,12 @@ struct Scripted {
     mood: Mutex<Mood>,
     text: Mutex<Option<String>>,
     origins: Mutex<Vec<String>>,
-    /// `None` = it keeps no notes.
-    kept: Option<Mutex<StoredNote>>,
 }
 
 impl Scripted {
     fn new(name: &'static str, document: Option<Value>) -> Arc<Self> {
         let text = Mutex::new(document.map(|document| document.to_string()));
-        Arc::new(Self { name, mood: Mutex::new(Mood::Well), text, origins: Mutex::default(), kept: None })
-    }
-
-    /// One that keeps notes for everybody.
-    fn pending_store(name: &'static str) -> Arc<Self> {
-        let (mood, kept) = (Mutex::new(Mood::Well), Some(Mutex::default()));
-        Arc::new(Self { name, mood, text: Mutex::default(), origins: Mutex::default(), kept })
+        Arc::new(Self { name, mood: Mutex::new(Mood::Well), text, origins: Mutex::default() })
     }
 
     fn be(&self, mood: Mood) {
@@ -114,39 +110,6 @@ impl DocumentStore for Scripted {
     fn change_log(&self) -> Option<&dyn ChangeLog> {
         (self.name == "redis").then_some(self as &dyn ChangeLog)
     }
-
-    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
-        self.kept.as_ref().map(|_| self as &dyn PendingNotes)
-    }
-}
-
-#[async_trait]
-impl PendingNotes for Scripted {
-    async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
-        match &self.kept {
-            Some(_) if self.mood() == Mood::Down => Err(self.unreadable()),
-            Some(kept) if key == KEY => Ok(kept.lock().unwrap().clone()),
-            _ => Ok(StoredNote::default()),
-        }
-    }
-
-    async fn write_noted(&self, change: &DocumentChange, note: &PutNote) -> Result<WriteReceipt, StoreError> {
-        if self.note(change.key).await?.note != note.before {
-            return Err(StoreError::Conflict(change.key));
-        }
-        let written = self.write(change).await?;
-        self.put_note(change.key, note).await.map(|()| written)
-    }
-
-    async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
-        if self.note(key).await?.note != note.before {
-            return Err(StoreError::Conflict(key));
-        }
-        let mut kept = self.kept.as_ref().unwrap().lock().unwrap();
-        kept.note.clone_from(&note.after);
-        kept.settled.extend(note.settled.clone());
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -165,54 +128,94 @@ impl ChangeLog for Scripted {
     }
 }
 
+/// A journal that is away while it is told to.
+#[derive(Default)]
+struct Away(AtomicBool);
+
+impl Away {
+    fn set(&self, away: bool) {
+        self.0.store(away, Ordering::SeqCst);
+    }
+}
+
+impl Faults for Away {
+    fn next(&self, _: FaultPoint) -> Fault {
+        if self.0.load(Ordering::SeqCst) { Fault::Rejected } else { Fault::Ok }
+    }
+}
+
 struct Bench {
-    dir: tempfile::TempDir,
     redis: Arc<Scripted>,
     php: Arc<Scripted>,
     file: Arc<Scripted>,
-    journal: Arc<dyn Journal>,
+    journal: Arc<MemoryJournal>,
+    away: Arc<Away>,
     world: World,
 }
 
 impl Bench {
     fn new(redis: Option<Value>, php: Option<Value>, file: Option<Value>) -> Self {
         let world = World::seeded(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), 7);
+        let away = Arc::new(Away::default());
+        let journal = MemoryJournal::with_faults(world.clone(), Arc::default(), away.clone());
         Self {
-            dir: tempfile::tempdir().unwrap(),
             redis: Scripted::new("redis", redis),
             php: Scripted::new("php", php),
             file: Scripted::new("file", file),
-            journal: Arc::new(MemoryJournal::new(world.clone(), Arc::default())),
+            journal: Arc::new(journal),
+            away,
             world,
         }
     }
 
-    /// A process that starts: its stores behind each other, and the notes of the one before.
+    fn deps(&self) -> FallbackDeps {
+        let journal: Arc<dyn Journal> = self.journal.clone();
+        FallbackDeps { world: self.world.clone(), env: Arc::default(), journal: Some(journal) }
+    }
+
+    /// A process that starts: its stores behind each other, and the journal of all.
     fn chain(&self) -> FallbackStore {
-        self.chain_at(self.dir.path())
+        FallbackStore::new(self.redis.clone(), vec![self.php.clone(), self.file.clone()], self.deps())
     }
 
-    /// The same, with a next store that keeps notes for every worker.
-    fn with_pending_store() -> Self {
-        Self { php: Scripted::pending_store("php"), ..Self::new(Some(json!({"a": 1})), None, None) }
+    /// What a worker enters in the history after it has read.
+    async fn record(&self, chain: &FallbackStore) {
+        let place = (self.journal.as_ref() as &dyn Journal, &self.world);
+        if let Ok(StoreReading::Found { text, .. }) = chain.read(KEY).await {
+            let stored_in = holder(chain, KEY, &text);
+            let hash = canonical_hash(&serde_json::from_str(&text).unwrap());
+            let seen = DocumentCommand::seen(Some(&InForce { text, hash }), "external", stored_in);
+            history::record(place, KEY, &seen, None).await.unwrap();
+        }
+        let heard = HeardAbsent { store: chain.name().to_owned(), documents: chain.absent() };
+        history::record_absent(place, &heard).await.unwrap();
     }
 
-    fn chain_at(&self, notes: &Path) -> FallbackStore {
-        let deps = FallbackDeps {
-            notes: notes.to_owned(),
-            world: self.world.clone(),
-            env: Arc::default(),
-            journal: Some(Arc::clone(&self.journal)),
-        };
-        FallbackStore::new(self.redis.clone(), vec![self.php.clone(), self.file.clone()], deps)
+    /// How often something happened to the document.
+    async fn happened(&self, kind: &str) -> usize {
+        let events = self.journal.read_stream(&config_stream(KEY.as_str()), 0).await.unwrap();
+        events.iter().filter(|event| event.kind == kind).count()
+    }
+
+    async fn rows(&self) -> usize {
+        self.journal.outbox(Queue::Config, 9).await.unwrap().len()
     }
 }
 
-async fn read(chain: &FallbackStore) -> Option<Value> {
+/// What a reader is told.
+async fn look(chain: &FallbackStore) -> Option<Value> {
     match chain.read(KEY).await.unwrap() {
         StoreReading::Absent => None,
         StoreReading::Found { text, .. } => Some(serde_json::from_str(&text).unwrap()),
     }
+}
+
+/// A worker reads, offers what waits, and reads again.
+async fn read(chain: &FallbackStore) -> Option<Value> {
+    if chain.read(KEY).await.is_ok() && pending(chain) {
+        drop(chain.offer(KEY).await);
+    }
+    look(chain).await
 }
 
 /// Replaces the document by a writer who has just looked.
@@ -254,6 +257,7 @@ async fn the_table_of_the_module_page_holds() {
     assert!(health[0].authority && !health[1].authority);
 
     // A process that starts now has that from the one before.
+    bench.record(&chain).await;
     let successor = bench.chain();
     assert_eq!(read(&successor).await, Some(json!({"redis": 1})), "an older document does not come back");
     bench.redis.be(Mood::Well);
@@ -264,6 +268,72 @@ async fn the_table_of_the_module_page_holds() {
     let alone = Bench::new(None, None, None);
     alone.redis.be(Mood::Down);
     assert_eq!(alone.chain().read(KEY).await, Err(alone.redis.unreadable()), "nobody has it");
+    // Unless it was heard that there is none.
+    alone.redis.be(Mood::Well);
+    let chain = alone.chain();
+    assert_eq!(read(&chain).await, None);
+    alone.record(&chain).await;
+    alone.redis.be(Mood::Down);
+    assert_eq!(read(&alone.chain()).await, None);
+}
+
+#[tokio::test]
+async fn a_look_writes_nothing() {
+    let bench = Bench::new(Some(json!({"a": 1})), None, None);
+    let chain = bench.chain();
+    look(&chain).await;
+    bench.redis.be(Mood::Down);
+    write(&chain, json!({"a": 2})).await.unwrap();
+    bench.redis.be(Mood::Well);
+    let before = bench.journal.head().await.unwrap();
+    for chain in [&chain, &bench.chain()] {
+        assert_eq!(look(chain).await, Some(json!({"a": 2})), "it is in force until it is settled");
+        assert!(pending(chain));
+    }
+    assert_eq!(bench.redis.document(), Some(json!({"a": 1})));
+    assert_eq!((bench.journal.head().await.unwrap(), bench.rows().await), (before, 1));
+    assert_eq!(chain.offer(KEY).await, Ok(true));
+    assert_eq!(chain.offer(KEY).await, Ok(false), "nothing waits");
+    assert_eq!((bench.redis.document(), bench.rows().await), (Some(json!({"a": 2})), 0));
+    assert_eq!(look(&chain).await, Some(json!({"a": 2})));
+    assert!(!pending(&chain));
+}
+
+/// Whoever died after the authority had taken a change has told nobody. What was changed on top of
+/// it meanwhile is no conflict with it.
+#[tokio::test]
+async fn a_change_on_top_of_one_that_arrived_unheard_is_given_too() {
+    let bench = Bench::new(Some(json!({"a": 1})), None, None);
+    let chain = bench.chain();
+    look(&chain).await;
+    bench.redis.be(Mood::Down);
+    write(&chain, json!({"a": 2})).await.unwrap();
+    write(&chain, json!({"a": 3})).await.unwrap();
+    bench.redis.be(Mood::Well);
+    bench.redis.hold(json!({"a": 2}));
+    assert_eq!(read(&chain).await, Some(json!({"a": 3})));
+    assert_eq!(bench.redis.document(), Some(json!({"a": 3})));
+    assert!(!pending(&chain) && !conflicts(&chain));
+}
+
+#[tokio::test]
+async fn without_a_journal_a_change_is_taken_by_the_authority_or_by_nobody() {
+    let bench = Bench::new(Some(json!({"a": 1})), None, None);
+    let deps = FallbackDeps { journal: None, ..bench.deps() };
+    let alone = FallbackStore::new(bench.redis.clone(), vec![bench.file.clone()], deps);
+    write(&alone, json!({"a": 2})).await.unwrap();
+    bench.redis.be(Mood::Down);
+    let refused = write(&alone, json!({"a": 3})).await.unwrap_err().to_string();
+    assert!(refused.contains("no answer") && refused.contains("without a journal"), "{refused}");
+    // Nor is one that the journal does not take.
+    let chain = bench.chain();
+    drop(chain.read(KEY).await);
+    bench.away.set(true);
+    let refused = write(&chain, json!({"a": 3})).await.unwrap_err().to_string();
+    assert!(refused.contains("the journal cannot keep the change"), "{refused}");
+    bench.away.set(false);
+    assert_eq!((bench.file.document(), bench.rows().await), (None, 0));
+    assert_eq!(read(&alone).await, Some(json!({"a": 2})), "a refused change is in force nowhere");
 }
 
 #[tokio::test]
@@ -404,22 +474,24 @@ async fn a_conflict_keeps_both_sides_until_somebody_decides() {
         assert!(conflicts(&chain) && !pending(&chain));
 
         let events = bench.journal.read_stream(&config_stream(KEY.as_str()), 0).await.unwrap();
-        let ConfigEvent::Conflicted(lost) = ConfigEvent::from_recorded(&events[0]).unwrap() else { panic!() };
+        let last = ConfigEvent::from_recorded(events.last().unwrap()).unwrap();
+        let ConfigEvent::Conflicted(lost) = last else { panic!("{last:?}") };
         assert_eq!((lost.origin.as_str(), &lost.fields), ("api", &vec!["a".to_owned()]));
         let copy = bench.journal.body(&lost.body_key).await.unwrap().unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&copy).unwrap(), json!({"a": 2, "b": 1}));
-        assert_eq!(history::last(bench.journal.as_ref(), KEY).await.unwrap().unwrap().text, None);
+        bench.record(&chain).await;
+        let last = history::last(bench.journal.as_ref(), KEY).await.unwrap().unwrap();
+        assert_eq!(last.text, Some(theirs.to_string()), "what lost is not in force");
         assert_eq!(read(&chain).await, Some(theirs.clone()));
-        let again = bench.journal.read_stream(&config_stream(KEY.as_str()), 0).await.unwrap();
-        assert_eq!(again.len(), 1, "recorded once");
+        assert_eq!(bench.happened("config.conflicted").await, 1, "recorded once");
 
         // It can be changed meanwhile, and the conflict survives a restart.
         write(&chain, json!({"a": 3, "b": 2})).await.unwrap();
         let successor = bench.chain();
         assert_eq!(read(&successor).await, Some(json!({"a": 3, "b": 2})));
         assert!(conflicts(&successor));
-        assert_eq!(successor.resolve(KEY, keep).await, Ok(true));
-        assert_eq!(successor.resolve(KEY, keep).await, Ok(false), "there is none any more");
+        assert_eq!(successor.resolve(KEY, keep, "api").await, Ok(true));
+        assert_eq!(successor.resolve(KEY, keep, "api").await, Ok(false), "there is none any more");
         let kept = match keep {
             ConflictWinner::Authority => json!({"a": 3, "b": 2}),
             ConflictWinner::Pending => json!({"a": 2, "b": 1}),
@@ -427,6 +499,7 @@ async fn a_conflict_keeps_both_sides_until_somebody_decides() {
         assert_eq!(read(&successor).await, Some(kept.clone()));
         assert_eq!(read(&chain).await, Some(kept));
         assert!(!conflicts(&successor) && !conflicts(&chain));
+        assert_eq!(bench.happened("config.resolved").await, 1);
     }
 }
 
@@ -446,27 +519,31 @@ async fn an_emptied_authority_is_given_what_waits_and_nothing_else() {
 
     // Emptied while no worker was there: it is given the copy. What was removed stays so.
     bench.redis.be(Mood::Wiped);
-    assert_eq!(read(&bench.chain()).await, Some(json!({"a": 2})));
+    let successor = bench.chain();
+    put_back(&successor, bench.journal.as_ref()).await;
+    assert_eq!(read(&successor).await, Some(json!({"a": 2})));
     for store in [&bench.redis, &bench.php] {
         *store.text.lock().unwrap() = None;
     }
-    assert_eq!(read(&bench.chain()).await, Some(json!({"old": 1})));
+    let successor = bench.chain();
+    put_back(&successor, bench.journal.as_ref()).await;
+    assert_eq!(read(&successor).await, Some(json!({"old": 1})));
 }
 
 #[tokio::test]
-async fn a_note_that_cannot_be_read_changes_nothing() {
+async fn a_history_that_cannot_be_read_changes_nothing() {
     let bench = Bench::new(Some(json!({"a": 1})), None, None);
     let chain = bench.chain();
-    std::fs::write(bench.dir.path().join("webhook_config.pending.json"), "{torn").unwrap();
+    bench.away.set(true);
     for answer in [chain.read(KEY).await.map(drop), write(&chain, json!({"a": 2})).await.map(drop)] {
         let error = answer.unwrap_err().to_string();
-        assert!(error.contains("webhook_config.pending.json"), "{error}");
+        assert!(error.contains("the history of webhook_config"), "{error}");
     }
     assert_eq!(bench.redis.document(), Some(json!({"a": 1})));
 }
 
 #[tokio::test]
-async fn a_note_of_another_process_is_noticed() {
+async fn a_change_that_another_process_deferred_is_noticed() {
     let bench = Bench::new(Some(json!({"a": 1})), None, None);
     let (service, command) = (bench.chain(), bench.chain());
     read(&service).await;
@@ -477,15 +554,14 @@ async fn a_note_of_another_process_is_noticed() {
     };
     let (seen, written) = tokio::join!(noticed, write(&command, json!({"a": 2})));
     written.unwrap();
-    // The first look may fall before the other store had it; the document is in the note.
+    // The first look may fall before the other store had it; the document is in the journal.
     assert_eq!(seen, Some(json!({"a": 2})));
 }
 
 #[tokio::test]
-async fn what_the_next_store_notes_is_known_to_every_worker_and_arrives_once() {
-    let bench = Bench::with_pending_store();
-    let folders = ["one", "two", "three"].map(|name| bench.dir.path().join(name));
-    let [writer, other, third] = folders.clone().map(|folder| bench.chain_at(&folder));
+async fn what_waits_is_known_to_every_worker_and_arrives_once() {
+    let bench = Bench::new(Some(json!({"a": 1})), None, None);
+    let [writer, other, third] = [bench.chain(), bench.chain(), bench.chain()];
     assert_eq!(read(&writer).await, read(&other).await);
     bench.redis.be(Mood::Down);
     assert_eq!(write(&writer, json!({"a": 2})).await.unwrap().stored_in, "php");
@@ -496,50 +572,48 @@ async fn what_the_next_store_notes_is_known_to_every_worker_and_arrives_once() {
     // The next one takes up what is in force, wherever it was made.
     write(&other, json!({"a": 2, "b": 1})).await.unwrap();
     assert_eq!(read(&writer).await, Some(json!({"a": 2, "b": 1})));
-    // The folders of both are gone with their machines: somebody else gives it back.
-    std::fs::remove_dir_all(&folders[1]).unwrap();
+    // One of both is gone with its machine: somebody else gives it back.
+    drop(other);
     bench.redis.be(Mood::Well);
     assert_eq!(read(&third).await, Some(json!({"a": 2, "b": 1})));
     assert_eq!(bench.redis.document(), Some(json!({"a": 2, "b": 1})));
     assert_eq!(*bench.redis.origins.lock().unwrap(), ["reconciled"]);
-    // Whoever still has a copy of the note does not bring it back, over an older value either.
+    // Whoever knew of it does not bring it back, over an older value either.
     bench.redis.hold(json!({"a": 1}));
     assert_eq!(read(&writer).await, Some(json!({"a": 1})));
-    assert!([&writer, &other, &third].iter().all(|chain| !conflicts(chain)));
-    assert!(!folders[0].join("webhook_config.pending.json").exists(), "its copy is of no use");
+    assert!([&writer, &third].iter().all(|chain| !pending(chain) && !conflicts(chain)));
+    assert_eq!(bench.rows().await, 0, "nothing waits");
 }
 
 #[tokio::test]
-async fn a_conflict_of_a_shared_note_is_shown_by_every_worker_and_decided_on_any() {
+async fn a_conflict_is_shown_by_every_worker_and_decided_on_any() {
     for keep in [ConflictWinner::Authority, ConflictWinner::Pending] {
-        let bench = Bench::with_pending_store();
-        let folders = ["one", "two"].map(|name| bench.dir.path().join(name));
-        let [writer, other] = folders.clone().map(|folder| bench.chain_at(&folder));
+        let bench = Bench::new(Some(json!({"a": 1})), None, None);
+        let [writer, other] = [bench.chain(), bench.chain()];
         read(&writer).await;
         bench.redis.be(Mood::Down);
         write(&writer, json!({"a": 2})).await.unwrap();
         drop(writer);
-        std::fs::remove_dir_all(&folders[0]).unwrap();
         bench.redis.be(Mood::Well);
         bench.redis.hold(json!({"a": 3}));
         assert_eq!(read(&other).await, Some(json!({"a": 3})));
-        let fresh = bench.chain_at(&folders[0]);
+        let fresh = bench.chain();
         assert_eq!(read(&fresh).await, Some(json!({"a": 3})));
         assert!(conflicts(&other) && conflicts(&fresh) && !pending(&fresh));
         assert!(history::versions(bench.journal.as_ref(), KEY).await.unwrap().iter().any(|v| v.lost));
-        assert_eq!(fresh.resolve(KEY, keep).await, Ok(true));
+        assert_eq!(fresh.resolve(KEY, keep, "api").await, Ok(true));
         let kept = if keep == ConflictWinner::Pending { json!({"a": 2}) } else { json!({"a": 3}) };
         assert_eq!((read(&other).await, bench.redis.document()), (Some(kept.clone()), Some(kept)));
-        assert!(!conflicts(&other) && other.resolve(KEY, keep).await == Ok(false));
+        assert!(!conflicts(&other) && other.resolve(KEY, keep, "api").await == Ok(false));
     }
 }
 
-/// Only the store that keeps the note knows whether it has arrived: until it can be asked,
-/// the change stays in force and waits.
+/// Only the journal knows whether it has arrived: until it can be asked, the change stays in force
+/// and waits.
 #[tokio::test]
-async fn a_note_is_not_given_back_twice_while_its_store_is_away() {
-    let bench = Bench::with_pending_store();
-    let [writer, other] = ["one", "two"].map(|name| bench.chain_at(&bench.dir.path().join(name)));
+async fn a_change_is_not_given_twice_while_the_journal_is_away() {
+    let bench = Bench::new(Some(json!({"a": 1})), None, None);
+    let [writer, other] = [bench.chain(), bench.chain()];
     read(&writer).await;
     bench.redis.be(Mood::Down);
     write(&writer, json!({"a": 2})).await.unwrap();
@@ -548,71 +622,26 @@ async fn a_note_is_not_given_back_twice_while_its_store_is_away() {
     for chain in [&writer, &other] {
         assert_eq!(read(chain).await, Some(json!({"a": 2})), "also when nobody answers");
     }
-    // A change on top of it has only the file.
+    // Of a change on top of it only the file has a copy.
     assert_eq!(write(&writer, json!({"a": 2, "b": 1})).await.unwrap().stored_in, "file");
+    assert_eq!(read(&writer).await, Some(json!({"a": 2, "b": 1})));
     bench.redis.be(Mood::Well);
+    bench.away.set(true);
     assert_eq!(read(&writer).await, Some(json!({"a": 2, "b": 1})));
     assert!(pending(&writer) && writer.health()[0].trouble.is_some());
-    bench.php.be(Mood::Well);
-    assert_eq!(read(&writer).await, Some(json!({"a": 2, "b": 1})));
+    assert_eq!(bench.redis.document(), Some(json!({"a": 1})), "it is not given");
+    bench.away.set(false);
+    assert_eq!(writer.offer(KEY).await, Ok(true));
     assert_eq!(bench.redis.document(), Some(json!({"a": 2, "b": 1})));
     bench.redis.hold(json!({"a": 1}));
-    assert_eq!(read(&other).await, Some(json!({"a": 1})), "the note of the store went along");
-    assert!(!pending(&writer) && !pending(&other) && !conflicts(&other));
-}
-
-/// A reader of a store that remembers notes for a while, as that of Redis does.
-struct Remembering {
-    store: Arc<Scripted>,
-    remembered: Mutex<Option<StoredNote>>,
-}
-
-#[async_trait]
-impl DocumentStore for Remembering {
-    fn name(&self) -> &'static str {
-        self.store.name()
-    }
-
-    async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
-        self.store.read(key).await
-    }
-
-    async fn changed(&self) {
-        std::future::pending().await
-    }
-
-    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
-        self.store.write(change).await
-    }
-
-    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl PendingNotes for Remembering {
-    async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
-        let now = self.store.note(key).await?;
-        Ok(self.remembered.lock().unwrap().get_or_insert(now).clone())
-    }
-
-    async fn write_noted(&self, change: &DocumentChange, note: &PutNote) -> Result<WriteReceipt, StoreError> {
-        self.store.write_noted(change, note).await
-    }
-
-    async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
-        *self.remembered.lock().unwrap() = None;
-        self.store.put_note(key, note).await
-    }
+    assert_eq!(read(&other).await, Some(json!({"a": 1})), "it has arrived for everybody");
+    assert!(!pending(&other) && !conflicts(&other));
 }
 
 #[tokio::test]
-async fn a_note_that_another_worker_has_just_settled_is_not_believed() {
-    let bench = Bench::with_pending_store();
-    let [writer, deps] = ["one", "two"].map(|name| bench.chain_at(&bench.dir.path().join(name)));
-    let remembering = Remembering { store: bench.php.clone(), remembered: Mutex::default() };
-    let late = FallbackStore::new(bench.redis.clone(), vec![Arc::new(remembering)], deps.deps);
+async fn a_change_that_another_worker_has_just_settled_is_not_offered_again() {
+    let bench = Bench::new(Some(json!({"a": 1})), None, None);
+    let [writer, late] = [bench.chain(), bench.chain()];
     read(&writer).await;
     bench.redis.be(Mood::Down);
     write(&writer, json!({"a": 2})).await.unwrap();
@@ -620,16 +649,47 @@ async fn a_note_that_another_worker_has_just_settled_is_not_believed() {
     bench.redis.be(Mood::Well);
     assert_eq!(read(&writer).await, Some(json!({"a": 2})));
     write(&writer, json!({"a": 1})).await.unwrap();
+    assert!(pending(&late), "it has not heard yet");
+    assert_eq!(late.offer(KEY).await, Ok(false));
     assert_eq!((read(&late).await, bench.redis.document()), (Some(json!({"a": 1})), Some(json!({"a": 1}))));
     assert!(!pending(&late) && !conflicts(&late));
 }
 
-/// What happens to two workers, each with notes of its own, and their stores.
+/// Of sign-in links nothing stays: neither what waited, nor what was there before.
+#[tokio::test]
+async fn sign_in_links_that_waited_leave_no_copy() {
+    let bench = Bench::new(None, None, None);
+    let chain = bench.chain();
+    let change = |id: &str, expected| DocumentChange {
+        key: Key::MagicLinkTokens,
+        value: json!({ id: {} }),
+        expected,
+        origin: "api".to_owned(),
+    };
+    bench.redis.be(Mood::Down);
+    let first = chain.write(&change("one", Precondition::Absent)).await.unwrap();
+    chain.write(&change("two", Precondition::Revision(first.revision))).await.unwrap();
+    bench.redis.be(Mood::Well);
+    let kept = async || {
+        let mut texts = String::new();
+        for kept in bench.journal.bodies(0, 100).await.unwrap() {
+            let bytes = bench.journal.body(&kept.key).await.unwrap().unwrap_or_default();
+            texts.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        texts
+    };
+    assert!(kept().await.contains("two"), "until it is settled");
+    assert_eq!(chain.offer(Key::MagicLinkTokens).await, Ok(true));
+    assert_eq!(kept().await, "");
+}
+
+/// What happens to two workers of one journal, and to their stores.
 #[derive(Debug, Clone)]
 enum Step {
     Redis(bool),
     Php(bool),
     Mute,
+    Journal(bool),
     Edit(bool),
     External,
     Restart(bool),
@@ -641,6 +701,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<bool>().prop_map(Step::Redis),
         1 => any::<bool>().prop_map(Step::Php),
         1 => Just(Step::Mute),
+        1 => any::<bool>().prop_map(Step::Journal),
         6 => any::<bool>().prop_map(Step::Edit),
         1 => Just(Step::External),
         1 => any::<bool>().prop_map(Step::Restart),
@@ -650,27 +711,26 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Every acknowledged change adds a field of its own. Answers those that are missing after
 /// the authority has returned.
-async fn missing(bench: Bench, steps: Vec<Step>, keeps_folders: bool) -> Vec<String> {
+async fn missing(bench: Bench, steps: Vec<Step>) -> Vec<String> {
     bench.redis.hold(json!({"start": 0}));
-    let folders = [bench.dir.path().join("one"), bench.dir.path().join("two")];
-    let mut chains = folders.clone().map(|folder| bench.chain_at(&folder));
+    let mut chains = [bench.chain(), bench.chain()];
     let mut acknowledged = vec!["start".to_owned()];
     let mood = |up: bool| if up { Mood::Well } else { Mood::Down };
+    let turn = async |chain: &FallbackStore| {
+        drop(chain.read(KEY).await);
+        if pending(chain) {
+            drop(chain.offer(KEY).await);
+        }
+    };
     for (index, step) in steps.into_iter().enumerate() {
         let field = format!("f{index}");
         match step {
             Step::Redis(up) => bench.redis.be(mood(up)),
-            // Without a folder and without the next store nothing could be kept.
-            Step::Php(up) if keeps_folders => bench.php.be(mood(up)),
-            Step::Php(_) => {}
+            Step::Php(up) => bench.php.be(mood(up)),
             Step::Mute => bench.redis.be(Mood::Mute),
-            Step::Read(first) => drop(chains[usize::from(first)].read(KEY).await),
-            Step::Restart(first) => {
-                if !keeps_folders {
-                    drop(std::fs::remove_dir_all(&folders[usize::from(first)]));
-                }
-                chains[usize::from(first)] = bench.chain_at(&folders[usize::from(first)]);
-            }
+            Step::Journal(up) => bench.away.set(!up),
+            Step::Read(first) => turn(&chains[usize::from(first)]).await,
+            Step::Restart(first) => chains[usize::from(first)] = bench.chain(),
             Step::External => {
                 let mut document = bench.redis.document().unwrap();
                 document[&field] = json!(index);
@@ -691,31 +751,22 @@ async fn missing(bench: Bench, steps: Vec<Step>, keeps_folders: bool) -> Vec<Str
     }
     bench.redis.be(Mood::Well);
     bench.php.be(Mood::Well);
+    bench.away.set(false);
+    // What was said of the journal while it was away does not count any more.
+    chains = [bench.chain(), bench.chain()];
     let first = read(&chains[0]).await;
     let last = read(&chains[1]).await.unwrap();
     assert!(chains.iter().all(|chain| !pending(chain) && !conflicts(chain)), "{first:?} {last}");
+    assert_eq!(bench.rows().await, 0, "nothing waits");
     acknowledged.into_iter().filter(|field| last.get(field).is_none()).collect()
 }
 
 proptest! {
-    // Notes are synced to the disk, which takes its time.
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
     #[test]
     fn no_acknowledged_change_is_lost(steps in prop::collection::vec(step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let bench = Bench::new(None, None, None);
-        prop_assert_eq!(runtime.block_on(missing(bench, steps, true)), Vec::<String>::new());
-    }
-
-    /// Nor is one that the next store keeps a note about, with the folders or without them.
-    #[test]
-    fn no_change_that_is_noted_for_all_is_lost(
-        steps in prop::collection::vec(step(), 1..25), keeps_folders in any::<bool>(),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let found = runtime.block_on(missing(Bench::with_pending_store(), steps, keeps_folders));
-        prop_assert_eq!(found, Vec::<String>::new());
+        prop_assert_eq!(runtime.block_on(missing(bench, steps)), Vec::<String>::new());
     }
 }
 
@@ -793,26 +844,26 @@ impl DocumentStore for Crier {
     }
 }
 
-/// Without anybody's timer: on one machine by the folder of the notes, on several by a store
-/// that reaches them.
+/// Without anybody's timer: by the journal that both have, or by a store that reaches them.
 #[tokio::test(start_paused = true)]
 async fn a_change_of_a_store_that_tells_nobody_is_told_by_who_made_it() {
-    for same_machine in [true, false] {
+    for same_journal in [true, false] {
         let bench = Bench::new(None, Some(json!({"a": 1})), None);
-        let elsewhere = tempfile::tempdir().unwrap();
         let crier = Arc::new(Crier::default());
-        let chain = |notes: &Path, others: Vec<Arc<dyn DocumentStore>>| {
-            let deps = FallbackDeps { notes: notes.to_owned(), ..bench.chain().deps };
+        let chain = |deps: FallbackDeps, others: Vec<Arc<dyn DocumentStore>>| {
             FallbackStore::new(Quiet::at(&bench.php), others, deps)
         };
-        let (writer, reader) = if same_machine {
-            (chain(bench.dir.path(), Vec::new()), chain(bench.dir.path(), Vec::new()))
+        let (writer, reader) = if same_journal {
+            (chain(bench.deps(), Vec::new()), chain(bench.deps(), Vec::new()))
         } else {
-            (chain(bench.dir.path(), vec![crier.clone()]), chain(elsewhere.path(), vec![crier.clone()]))
+            let elsewhere = Bench::new(None, None, None).deps();
+            (chain(bench.deps(), vec![crier.clone()]), chain(elsewhere, vec![crier.clone()]))
         };
         assert_eq!(read(&reader).await, Some(json!({"a": 1})));
         write(&writer, json!({"a": 2})).await.unwrap();
         assert_eq!(read(&reader).await, Some(json!({"a": 1})), "it has not heard yet");
+        // Whoever makes a change enters it in the history.
+        bench.record(&writer).await;
         tokio::time::timeout(std::time::Duration::from_secs(1), reader.changed()).await.expect("it is told");
         assert_eq!(read(&reader).await, Some(json!({"a": 2})));
     }

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::RedisSettings;
-use super::scripts::{CHANGES, ConfigScripts, EVENTS, KNOWN, MAX_LISTED_CHANGES, PENDING};
+use super::scripts::{CHANGES, ConfigScripts, EVENTS, KNOWN, MAX_LISTED_CHANGES};
 use crate::config::documents::Key;
 use crate::config::store::metrics::{cached, timed};
-use crate::config::store::{Revision, StoreError, StoreReading, StoredNote};
+use crate::config::store::{Revision, StoreError, StoreReading};
 use crate::kernel::clock::World;
 use crate::kernel::redis::{Call, Limits, Script, Server, Trouble};
 
@@ -23,10 +23,6 @@ pub(super) const LIMITS: Limits =
 
 /// How old an answer from memory may be. The subscription looks more often than that.
 const CACHE_TTL: Duration = Duration::from_secs(1);
-
-/// How long it counts that the server did not answer, for those who only want to know what
-/// waits for another store: they must not be held up by it.
-const FAILURE_TTL: Duration = Duration::from_secs(5);
 
 /// What metrics call this store.
 pub(super) const NAME: &str = "redis";
@@ -60,8 +56,6 @@ impl RedisDocument {
 #[derive(Default)]
 pub(super) struct LastLook {
     held: HashMap<Key, RedisDocument>,
-    /// The hash of the notes.
-    notes: HashMap<String, String>,
     /// When it ended, how many hints there had been, and why it saw nothing.
     looked: Option<(Instant, u64, Result<(), String>)>,
     /// Why changes by other programs could not be listed.
@@ -129,8 +123,8 @@ pub(super) fn words(trouble: Trouble) -> String {
     trouble.words()
 }
 
-/// What a look answers: why changes were not listed, each document, and the notes.
-type Looked = (String, Vec<(String, String, Vec<u8>)>, HashMap<String, String>);
+/// What a look answers: why changes were not listed, and each document.
+type Looked = (String, Vec<(String, String, Vec<u8>)>);
 
 /// The server, and what was last seen there.
 pub(super) struct RedisLink {
@@ -172,7 +166,6 @@ impl RedisLink {
         for document in documents {
             call.key(self.key(document.as_str()));
         }
-        call.key(self.key(PENDING));
         let seed = Uuid::to_string(&self.world.ids.next());
         call.arg(self.key(EVENTS)).arg(seed).arg(&self.settings.writer).arg(MAX_LISTED_CHANGES);
         call
@@ -188,10 +181,8 @@ impl RedisLink {
         }
         let mut differs = false;
         let outcome = match timed(NAME, "read", self.server.run::<Vec<::redis::Value>>(&call)).await {
-            Ok(answer) => parse(answer).map(|(unlisted, documents, notes)| {
+            Ok(answer) => parse(answer).map(|(unlisted, documents)| {
                 seen.unlisted = unlisted;
-                differs |= seen.notes != notes;
-                seen.notes = notes;
                 for (key, (what, sum, text)) in Key::ALL.into_iter().zip(documents) {
                     differs |= match String::from_utf8(text) {
                         Ok(text) => seen.take(key, &what, sum, text),
@@ -240,25 +231,6 @@ impl RedisLink {
         seen.answer(key)
     }
 
-    /// The note about a document: from memory when that is fresh.
-    pub(super) async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
-        let mut seen = self.seen.lock().await;
-        let silent = matches!(&seen.looked, Some((at, _, Err(_))) if at.elapsed() < FAILURE_TTL);
-        if !silent && !seen.is_fresh() {
-            self.look_at_all(&mut seen, false).await;
-        }
-        if let Some((_, _, Err(why))) = &seen.looked {
-            return Err(StoreError::Unreadable { what: describe(key), why: why.clone() });
-        }
-        let of = |name: &str| seen.notes.get(name);
-        Ok(StoredNote {
-            note: of(key.as_str()).cloned(),
-            settled: of(&format!("settled:{key}"))
-                .map(|ids| ids.split(' ').map(str::to_owned).collect())
-                .unwrap_or_default(),
-        })
-    }
-
     /// Returns when readers would be told something else than they were.
     pub(super) async fn changed(&self) {
         let mut hints = self.hints.subscribe();
@@ -278,15 +250,12 @@ impl RedisLink {
     }
 }
 
-fn parse(mut answer: Vec<::redis::Value>) -> Result<Looked, String> {
-    let notes = answer.pop().map(::redis::from_redis_value).transpose();
+fn parse(answer: Vec<::redis::Value>) -> Result<Looked, String> {
     let mut parts = answer.into_iter();
     let unlisted = parts.next().map(::redis::from_redis_value::<String>).transpose();
     let documents = parts.map(::redis::from_redis_value).collect::<Result<Vec<_>, _>>();
-    match (unlisted, documents, notes) {
-        (Ok(Some(unlisted)), Ok(documents), Ok(Some(notes))) if documents.len() == Key::ALL.len() => {
-            Ok((unlisted, documents, notes))
-        }
+    match (unlisted, documents) {
+        (Ok(Some(unlisted)), Ok(documents)) if documents.len() == Key::ALL.len() => Ok((unlisted, documents)),
         _ => Err("Redis: an answer that cannot be understood".to_owned()),
     }
 }

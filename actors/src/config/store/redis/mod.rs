@@ -6,6 +6,7 @@
 //! only what differs from what it holds; reads in between are answered from memory.
 
 mod link;
+mod notes;
 mod scripts;
 mod tail;
 
@@ -19,12 +20,12 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use self::link::{NAME, RedisLink, describe, words};
-use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, PENDING, SETTLED, WORKERS};
+use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, WORKERS};
 use super::file::MAX_STORED_BYTES;
 use super::metrics::timed;
 use super::{
-    Ack, ChangeId, ChangeLog, DocumentChange, DocumentStore, ListedChange, ListedChanges, PendingNotes,
-    Precondition, PutNote, Revision, Rollout, StoreError, StoreReading, StoredNote, WriteReceipt,
+    Ack, ChangeId, ChangeLog, DocumentChange, DocumentStore, ListedChange, ListedChanges, Precondition,
+    Revision, Rollout, StoreError, StoreReading, WriteReceipt,
 };
 use crate::config::documents::Key;
 use crate::kernel::clock::World;
@@ -87,7 +88,6 @@ impl RedisStore {
     async fn put(
         &self,
         change: &DocumentChange,
-        note: Option<&PutNote>,
         text: &str,
         believed: Option<&str>,
     ) -> Result<bool, Trouble> {
@@ -95,9 +95,6 @@ impl RedisStore {
         let nonce = Uuid::to_string(&link.world.ids.next());
         let mut call = link.listing(&link.scripts.write, &[change.key]);
         call.arg(change.key.as_str()).arg(&change.origin).arg(&nonce).arg(text);
-        let noted = |text: fn(&PutNote) -> &Option<String>| note.and_then(|note| text(note).clone());
-        call.arg(noted(|note| &note.before).unwrap_or_default());
-        call.arg(noted(|note| &note.after).unwrap_or_default());
         if let Some(believed) = believed {
             call.arg(believed);
         }
@@ -117,33 +114,6 @@ impl RedisStore {
                 answer => return answer,
             }
             tokio::time::sleep(link.world.jitter.spread(WRITE_RETRY_PAUSE)).await;
-        }
-    }
-
-    async fn write_with(
-        &self,
-        change: &DocumentChange,
-        note: Option<&PutNote>,
-    ) -> Result<WriteReceipt, StoreError> {
-        let key = change.key;
-        let unwritable = |why: String| StoreError::Unwritable { what: describe(key), why };
-        let text = serde_json::to_string(&change.value).map_err(|error| unwritable(error.to_string()))?;
-        let believed = self.believed(key, &change.expected).await;
-        let done = match believed {
-            Ok(believed) => self.put(change, note, &text, believed.as_deref()).await,
-            // What the writer saw is not there any more: the next reader sees what is.
-            Err(StoreError::Conflict(_)) => Ok(false),
-            Err(error) => return Err(error),
-        };
-        // Readers of this process need no hint.
-        self.link.look().await;
-        match done {
-            Ok(true) => Ok(WriteReceipt { revision: Revision::of(&text), stored_in: NAME, degraded: None }),
-            Ok(false) => Err(StoreError::Conflict(key)),
-            Err(Trouble::NotDone(why) | Trouble::NotYet(why)) => Err(unwritable(why)),
-            Err(Trouble::Unknown(why)) => {
-                Err(unwritable(format!("it is not known whether it was written: {why}")))
-            }
         }
     }
 }
@@ -173,7 +143,26 @@ impl DocumentStore for RedisStore {
     }
 
     async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
-        self.write_with(change, None).await
+        let key = change.key;
+        let unwritable = |why: String| StoreError::Unwritable { what: describe(key), why };
+        let text = serde_json::to_string(&change.value).map_err(|error| unwritable(error.to_string()))?;
+        let believed = self.believed(key, &change.expected).await;
+        let done = match believed {
+            Ok(believed) => self.put(change, &text, believed.as_deref()).await,
+            // What the writer saw is not there any more: the next reader sees what is.
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) => return Err(error),
+        };
+        // Readers of this process need no hint.
+        self.link.look().await;
+        match done {
+            Ok(true) => Ok(WriteReceipt { revision: Revision::of(&text), stored_in: NAME, degraded: None }),
+            Ok(false) => Err(StoreError::Conflict(key)),
+            Err(Trouble::NotDone(why) | Trouble::NotYet(why)) => Err(unwritable(why)),
+            Err(Trouble::Unknown(why)) => {
+                Err(unwritable(format!("it is not known whether it was written: {why}")))
+            }
+        }
     }
 
     async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
@@ -189,10 +178,6 @@ impl DocumentStore for RedisStore {
     }
 
     fn rollout(&self) -> Option<&dyn Rollout> {
-        Some(self)
-    }
-
-    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
         Some(self)
     }
 }
@@ -229,35 +214,6 @@ impl ChangeLog for RedisStore {
         let recovered = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
         self.link.look().await;
         recovered.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
-    }
-}
-
-#[async_trait]
-impl PendingNotes for RedisStore {
-    async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
-        self.link.note(key).await
-    }
-
-    async fn write_noted(&self, change: &DocumentChange, note: &PutNote) -> Result<WriteReceipt, StoreError> {
-        self.write_with(change, Some(note)).await
-    }
-
-    async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
-        let mut call = self.link.scripts.note.prepare();
-        let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();
-        call.key(self.link.key(PENDING)).arg(self.link.key(EVENTS)).arg(key.as_str());
-        call.arg(or_nothing(&note.before)).arg(or_nothing(&note.after));
-        call.arg(or_nothing(&note.settled)).arg(SETTLED);
-        let done = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
-        self.link.look().await;
-        match done {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(StoreError::Conflict(key)),
-            Err(trouble) => {
-                let what = format!("the note about {}", describe(key));
-                Err(StoreError::Unwritable { what, why: words(trouble) })
-            }
-        }
     }
 }
 

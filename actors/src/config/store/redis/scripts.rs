@@ -6,7 +6,6 @@
 //! | `<document>` | string | JSON text, as the reference system reads and writes it (its section 2.1) |
 //! | `changes` | stream | the last [`MAX_LISTED_CHANGES`] changes: `key`, `origin`, `writer`, `nonce`, `text` unless it was removed |
 //! | `known` | hash | `list`: random id of the list; `doc:<document>`: SHA-1 of the text that was listed last, `-` = removed; `at:magic_link_tokens`: id of the one entry that holds sign-in links |
-//! | `pending` | hash | document → note about a change that waits for the store that has the last word; `settled:<document>`: ids of those that arrived, newest first |
 //! | `workers` | hash | worker → what it makes of the documents |
 //! | `alive` | sorted set | workers by when they last said so, in milliseconds of the server |
 //! | `events` | channel | a hint: the name of a document that changed, after [`ELSEWHERE`] when not in Redis |
@@ -26,10 +25,6 @@ pub(super) const MAX_LISTED_CHANGES: usize = 500;
 pub(super) const CHANGES: &str = "changes";
 /// Of what was listed.
 pub(super) const KNOWN: &str = "known";
-/// Of what waits for another store.
-pub(super) const PENDING: &str = "pending";
-/// How much is kept of the ids of notes that are settled, in bytes: some thirty.
-pub(super) const SETTLED: usize = 1_000;
 /// Of what the workers say.
 pub(super) const WORKERS: &str = "workers";
 /// Of when they said it.
@@ -43,7 +38,6 @@ pub(super) const ELSEWHERE: &str = "elsewhere:";
 pub(super) struct ConfigScripts {
     pub(super) look: Script,
     pub(super) write: Script,
-    pub(super) note: Script,
     pub(super) recover: Script,
     pub(super) remove: Script,
     pub(super) changes: Script,
@@ -67,7 +61,6 @@ impl ConfigScripts {
         Self {
             look: listing!("lua/look.lua"),
             write: listing!("lua/write.lua"),
-            note: Script::new(include_str!("lua/note.lua")),
             recover: listing!("lua/recover.lua"),
             remove: listing!("lua/remove.lua"),
             changes: Script::new(include_str!("lua/changes.lua")),

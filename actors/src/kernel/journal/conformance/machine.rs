@@ -71,7 +71,7 @@ struct RowEnd {
 }
 
 fn queue() -> impl Strategy<Value = Queue> {
-    select(vec![Queue::Deliver, Queue::Deliver, Queue::Flag])
+    select(vec![Queue::Deliver, Queue::Deliver, Queue::Flag, Queue::Config])
 }
 
 /// `Some(Some(seconds from now))`, `Some(None)` = parked, `None` = reserved.

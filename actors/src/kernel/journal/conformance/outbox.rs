@@ -28,6 +28,8 @@ cases![
     next_due_tells_when_to_look,
     rows_are_listed_in_order_of_addition,
     queues_are_apart,
+    each_queue_hints_for_itself,
+    one_row_is_claimed_by_its_partition,
 ];
 
 async fn claim_keys(journal: &Arc<dyn JournalAdmin>, seconds: i64) -> Vec<String> {
@@ -459,4 +461,35 @@ async fn queues_are_apart(journal: Arc<dyn JournalAdmin>) {
         let claimed = journal.claim(ClaimRequest { queue, ..request(0) }).await.unwrap();
         assert_eq!(claimed.len(), expected);
     }
+}
+
+async fn each_queue_hints_for_itself(journal: Arc<dyn JournalAdmin>) {
+    let mut hints = journal.hints();
+    for (index, queue) in Queue::ALL.into_iter().enumerate() {
+        let before = hints.borrow_and_update().queues;
+        journal.append(add(vec![OutboxAdd { queue, ..row("k", Due::At(t(0))) }])).await.unwrap();
+        let after = hints.wait_for(|hint| hint.queues[index] > before[index]).await.unwrap().queues;
+        for (other, (before, after)) in before.into_iter().zip(after).enumerate() {
+            assert_eq!(before < after, other == index, "{queue}: {other}");
+        }
+    }
+}
+
+/// How whoever wants the row of one document gets that and no other.
+async fn one_row_is_claimed_by_its_partition(journal: Arc<dyn JournalAdmin>) {
+    for key in ["a", "b"] {
+        let row = OutboxAdd { queue: Queue::Config, ..in_partition(key, row(key, Due::At(t(0)))) };
+        journal.append(add(vec![row])).await.unwrap();
+    }
+    let per_partition = HashMap::from([("b".to_owned(), 1)]);
+    let one = ClaimRequest { queue: Queue::Config, partition_default: 0, per_partition, ..request(0) };
+    let claimed = journal.claim(one.clone()).await.unwrap();
+    assert_eq!(claimed.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert!(journal.claim(one).await.unwrap().is_empty(), "a claimed row is nobody else's");
+    // A row that is added anew drops the claim: what was done under it counts no more.
+    let again = OutboxAdd { queue: Queue::Config, ..in_partition("b", row("b", Due::At(t(0)))) };
+    journal.append(add(vec![again])).await.unwrap();
+    let settle = Settle { queue: Queue::Config, key: "b".to_owned(), claim: Some(claimed[0].claim) };
+    let late = journal.append(Commit { at: t(1), settle: vec![settle], ..Commit::default() }).await;
+    assert!(matches!(late, Err(AppendError::ClaimLost { .. })), "{late:?}");
 }

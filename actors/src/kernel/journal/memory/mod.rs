@@ -163,7 +163,7 @@ impl MemoryJournal {
         state.closed = false;
         let position = state.model.head();
         drop(state);
-        self.shared.hint(position, [1; 4]);
+        self.shared.hint(position, [1; Queue::COUNT]);
     }
 
     async fn ask(&self, point: FaultPoint) -> Fault {

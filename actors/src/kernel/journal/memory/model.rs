@@ -53,7 +53,7 @@ impl MemoryRow {
 type Ready = (i64, u64, String);
 
 /// Counts, per queue in [`Queue::ALL`] order, whether a commit added or released rows.
-pub(super) type Touched = [u64; 4];
+pub(super) type Touched = [u64; Queue::COUNT];
 
 /// What one commit did.
 pub(super) struct CommitOutcome {
@@ -98,7 +98,7 @@ impl Model {
         rules::well_formed(commit)?;
         if let Some(position) = self.landed(commit)? {
             let appended = Appended { position, already_there: true };
-            return Ok(CommitOutcome { appended, new: Vec::new(), touched: [0; 4] });
+            return Ok(CommitOutcome { appended, new: Vec::new(), touched: [0; Queue::COUNT] });
         }
         self.check_fence(commit)?;
         self.check_versions(commit)?;
@@ -108,7 +108,7 @@ impl Model {
         self.check_claims(commit)?;
 
         let new = self.write_events(commit);
-        let mut touched = [0; 4];
+        let mut touched = [0; Queue::COUNT];
         self.write_rows(commit, &mut touched);
         commit.trim.iter().for_each(|trim| self.trim(trim));
         for body in &commit.bodies {

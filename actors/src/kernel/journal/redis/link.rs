@@ -14,7 +14,7 @@ use super::profile::Profile;
 use super::scripts::{FORMAT, JournalScripts, META};
 use super::{MAX_COUNT, RedisOptions};
 use crate::kernel::clock::World;
-use crate::kernel::journal::{AppendError, Hint, JournalError, Loss};
+use crate::kernel::journal::{AppendError, Hint, JournalError, Loss, Queue};
 pub(super) use crate::kernel::redis::Trouble;
 use crate::kernel::redis::{Dialer, Limits, Script, Server};
 
@@ -281,7 +281,7 @@ impl JournalServer {
     }
 
     /// Notes a commit: the head it led to and the queues it touched.
-    pub(super) fn noted(&self, epoch: Option<&str>, head: u64, touched: [u64; 4]) {
+    pub(super) fn noted(&self, epoch: Option<&str>, head: u64, touched: [u64; Queue::COUNT]) {
         {
             let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
             if epoch.is_some_and(|epoch| epoch == mark.epoch) {

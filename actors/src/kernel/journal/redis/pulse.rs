@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::link::{JournalServer, ScriptText, Trouble};
 use super::profile::Profile;
-use crate::kernel::journal::Difference;
+use crate::kernel::journal::{Difference, Queue};
 
 /// A worker is heard of so many times before it counts as silent.
 const BEATS: u32 = 5;
 
-/// Released claims per queue, and vanished workers.
-type ReleasedClaims = (u64, u64, u64, u64, u64);
+/// How many workers have vanished, and how many claims were released, queue by queue.
+type ReleasedClaims = (u64, [u64; Queue::COUNT]);
 
 /// Beats until it is aborted. A process that never asks for work is no worker.
 pub(super) async fn beat(link: Arc<JournalServer>, silence: Duration) {
@@ -23,17 +23,16 @@ pub(super) async fn beat(link: Arc<JournalServer>, silence: Duration) {
             continue;
         }
         match run(&link, silence, false).await {
-            Ok((0, 0, 0, 0, 0)) => {}
-            Ok((hold, offload, deliver, flag, workers)) => {
+            Ok((0, released)) if released == [0; Queue::COUNT] => {}
+            Ok((workers, released)) => {
                 tracing::warn!(
-                    claims = hold + offload + deliver + flag,
+                    claims = released.iter().sum::<u64>(),
                     workers,
                     "claims were released, of workers that are not heard of any more, or of which the answer was lost"
                 );
                 // render_signal_workers_vanished_total: workers whose claims this one released.
                 metrics::counter!("render_signal_workers_vanished_total").increment(workers);
-                // In the order of `Queue::ALL`, as the script counts them.
-                link.noted(None, 0, [hold, offload, deliver, flag].map(|claims| u64::from(claims > 0)));
+                link.noted(None, 0, released.map(|claims| u64::from(claims > 0)));
             }
             Err(trouble) => {
                 tracing::warn!(?trouble, "the others could not be told that this worker lives");
@@ -92,5 +91,9 @@ async fn run(link: &JournalServer, silence: Duration, leaves: bool) -> Result<Re
         ScriptText::from(astray.len().to_string()),
     ];
     args.extend(astray);
-    link.run(&link.scripts.beat, &args).await
+    let counts: Vec<u64> = link.run(&link.scripts.beat, &args).await?;
+    let mut counts = counts.into_iter();
+    let vanished = counts.next().unwrap_or_default();
+    // In the order of `Queue::ALL`, as the script counts them.
+    Ok((vanished, std::array::from_fn(|_| counts.next().unwrap_or_default())))
 }

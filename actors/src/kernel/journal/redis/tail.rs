@@ -9,6 +9,7 @@ use futures::StreamExt as _;
 use super::link::JournalServer;
 use super::scripts::HINT;
 use crate::kernel::backoff::{Backoff, Retries};
+use crate::kernel::journal::Queue;
 
 /// How often the end of the log is looked at, hints or not.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ async fn listen(link: &JournalServer, before: &mut bool, retries: &mut Retries) 
     look(link).await;
     if *before {
         // Whatever was said meanwhile was not heard.
-        link.noted(None, 0, [1; 4]);
+        link.noted(None, 0, [1; Queue::COUNT]);
     }
     *before = true;
     let mut messages = hints.on_message();
@@ -72,7 +73,7 @@ fn heard(link: &JournalServer, message: &[u8]) {
     }
     let mut numbers = words.map(|word| word.parse().unwrap_or(0));
     let head = numbers.next().unwrap_or(0);
-    let mut touched = [0; 4];
+    let mut touched = [0; Queue::COUNT];
     for (count, more) in touched.iter_mut().zip(numbers) {
         *count = more;
     }

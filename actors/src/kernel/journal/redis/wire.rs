@@ -137,7 +137,7 @@ pub(super) fn body_sum(bytes: &[u8]) -> ScriptText {
 /// What `append.lua` said.
 pub(super) enum AppendReply {
     /// Written now.
-    Written(Appended, [u64; 4]),
+    Written(Appended, [u64; Queue::COUNT]),
     /// There already.
     There(Appended),
     /// The log is not the one this process knows.
@@ -152,7 +152,11 @@ pub(super) fn answer(commit: &Commit, answer: &[ScriptText]) -> Result<AppendRep
     match word(0).unwrap_or_default() {
         "ok" => {
             let appended = Appended { position: number(1)?, already_there: false };
-            Ok(AppendReply::Written(appended, [number(2)?, number(3)?, number(4)?, number(5)?]))
+            let mut touched = [0; Queue::COUNT];
+            for (index, count) in touched.iter_mut().enumerate() {
+                *count = number(index + 2)?;
+            }
+            Ok(AppendReply::Written(appended, touched))
         }
         "there" => Ok(AppendReply::There(Appended { position: number(1)?, already_there: true })),
         "regressed" => Ok(AppendReply::Regressed),

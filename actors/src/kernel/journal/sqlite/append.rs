@@ -10,7 +10,7 @@ use super::outbox;
 use super::rows::{self, Sum, Summed, signed, unsigned};
 use super::trim;
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
-use crate::kernel::journal::{AppendError, Appended, Commit, StreamWrite, rules};
+use crate::kernel::journal::{AppendError, Appended, Commit, Queue, StreamWrite, rules};
 use crate::kernel::projection::{self, Projection};
 
 /// The writer's open transaction.
@@ -24,7 +24,7 @@ pub(super) struct Tx<'c> {
     /// Checksum of the last event.
     pub(super) sum: Sum,
     /// Per queue: how many operations added or released rows.
-    pub(super) touched: [u64; 4],
+    pub(super) touched: [u64; Queue::COUNT],
 }
 
 impl<'c> Tx<'c> {
@@ -35,11 +35,11 @@ impl<'c> Tx<'c> {
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let (head, sum) = last.unwrap_or((0, Sum::default()));
-        Ok(Self { db, projections, head: unsigned(head), sum, touched: [0; 4] })
+        Ok(Self { db, projections, head: unsigned(head), sum, touched: [0; Queue::COUNT] })
     }
 
     /// Notes that an operation added or released rows of a queue.
-    pub(super) fn touch(&mut self, queue: crate::kernel::journal::Queue) {
+    pub(super) fn touch(&mut self, queue: Queue) {
         if let Some(count) = self.touched.get_mut(rules::queue_index(queue)) {
             *count += 1;
         }

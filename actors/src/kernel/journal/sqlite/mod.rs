@@ -119,7 +119,7 @@ impl SqliteJournal {
         }
         let head = prepare(&db, &projections).map_err(explain)?;
         let reading = schema::open_reader(path).map_err(explain)?;
-        let hints = watch::Sender::new(Hint { position: head, queues: [0; 4] });
+        let hints = watch::Sender::new(Hint { position: head, queues: [0; Queue::COUNT] });
         let files = Files::of(path);
         let place = (path.to_owned(), files.clone());
         let writer = WriteThread::start(place, db, slot, world.clone(), projections, hints.clone())
@@ -138,7 +138,7 @@ impl SqliteJournal {
         let path = path.as_ref();
         let reading = schema::open_to_look(path)?;
         let position = reader::head(&reading).map_err(|error| schema::explain(path, &error))?;
-        let hints = watch::Sender::new(Hint { position, queues: [0; 4] });
+        let hints = watch::Sender::new(Hint { position, queues: [0; Queue::COUNT] });
         Self::with(path, world, None, reading, hints)
     }
 

@@ -71,7 +71,7 @@ pub(super) fn check_claims(
 /// What SQLite says.
 pub(super) fn write(tx: &mut Tx<'_>, commit: &Commit, ended: &[Option<EndedRow>]) -> rusqlite::Result<()> {
     let mut ended = ended.iter();
-    let mut touched = [false; 4];
+    let mut touched = [false; Queue::COUNT];
     let mut touch = |queue: Queue| {
         if let Some(mark) = touched.get_mut(rules::queue_index(queue)) {
             *mark = true;

@@ -382,9 +382,9 @@ impl WriteLoop {
         })
     }
 
-    fn hint(&self, head: u64, touched: [u64; 4]) {
+    fn hint(&self, head: u64, touched: [u64; Queue::COUNT]) {
         self.hints.send_if_modified(|hint| {
-            let news = head != hint.position || touched != [0; 4];
+            let news = head != hint.position || touched != [0; Queue::COUNT];
             hint.position = head;
             for (count, more) in hint.queues.iter_mut().zip(touched) {
                 *count += more;
@@ -402,7 +402,7 @@ impl WriteLoop {
         }
         if let Ok(tx) = Tx::load(db, &[]) {
             self.noticed = version;
-            self.hint(tx.head, [1; 4]);
+            self.hint(tx.head, [1; Queue::COUNT]);
         }
     }
 
@@ -431,7 +431,7 @@ impl WriteLoop {
 struct Applied {
     done: Vec<WriteDone>,
     head: u64,
-    touched: [u64; 4],
+    touched: [u64; Queue::COUNT],
     version: i64,
     /// Something is gone that must not be found any more.
     erased: bool,

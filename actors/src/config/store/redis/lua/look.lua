@@ -1,7 +1,6 @@
--- KEYS: changes, known, one document each, pending. ARGV: channel, seed, writer, cap, then name and the
+-- KEYS: changes, known, one document each. ARGV: channel, seed, writer, cap, then name and the
 -- sum that the caller holds of each document.
--- Answers why changes could not be listed (or ''), then for each document: what, sum, text,
--- and at last the notes.
+-- Answers why changes could not be listed (or ''), then for each document: what, sum, text.
 local channel, seed, writer, cap = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local first = redis.call('HEXISTS', KEYS[2], 'list') == 0
 local origin = first and 'startup' or 'external'
@@ -17,7 +16,7 @@ local function try(name, text, sum)
   end
 end
 
-for i = 3, #KEYS - 1 do
+for i = 3, #KEYS do
   local name, held = ARGV[2 * i - 1], ARGV[2 * i]
   local known = redis.call('HGET', KEYS[2], 'doc:' .. name)
   -- Another type is told by GET.
@@ -44,5 +43,4 @@ end
 if first then pcall(redis.call, 'HSETNX', KEYS[2], 'list', seed) end
 if news then redis.call('PUBLISH', channel, news) end
 answer[1] = unlisted
-answer[#answer + 1] = redis.call('HGETALL', KEYS[#KEYS])
 return answer

@@ -1,12 +1,10 @@
--- KEYS: changes, known, the document, pending. ARGV: channel, seed, writer, cap, name, origin,
--- nonce, the new text, the note that the writer believes in and the new one (both are empty
--- when the change needs no note), and the text that the writer believes in, if any.
+-- KEYS: changes, known, the document. ARGV: channel, seed, writer, cap, name, origin, nonce, the
+-- new text, and the text that the writer believes in, if any.
 -- Answers 1 when it is written (also by an earlier call with this nonce), 0 when somebody
 -- else was faster.
-local channel, seed, writer, cap, name, origin, nonce, text, before, after, believed = unpack(ARGV)
+local channel, seed, writer, cap, name, origin, nonce, text, believed = unpack(ARGV)
 local present = redis.call('GET', KEYS[3])
-local noted = after == '' and '' or (redis.call('HGET', KEYS[4], name) or '')
-if present ~= (believed or false) or noted ~= before then
+if present ~= (believed or false) then
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 50)) do
     local fields = entry[2]
     for i = 1, #fields, 2 do
@@ -15,9 +13,8 @@ if present ~= (believed or false) or noted ~= before then
   end
   return 0
 end
-if present == text and after == '' then return 1 end
+if present == text then return 1 end
 redis.call('SET', KEYS[3], text)
-if after ~= '' then redis.call('HSET', KEYS[4], name, after) end
 local known = redis.call('HGET', KEYS[2], 'doc:' .. name)
 if present and #present <= largest and redis.sha1hex(present) ~= known then
   list(name, present, redis.sha1hex(present), 'external', '', cap, seed, '')

@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::active::ActiveDocuments;
+use crate::config::notes::EarlierNotes;
 use crate::config::policy::EnvDefaults;
-use crate::config::store::{Ack, AckState, ChangeId, PendingNotes as _, PutNote, Rollout as _};
+use crate::config::store::{Ack, AckState, ChangeId, Rollout as _};
+use crate::kernel::journal::Journal as _;
+use crate::kernel::journal::memory::MemoryJournal;
 
 #[tokio::test]
 async fn documents_of_the_reference_system_are_read_as_they_are() {
@@ -314,42 +317,26 @@ async fn who_waits_is_told_of_a_change_in_another_store() {
     }
 }
 
+/// Two workers start at once, and each of them finds the note.
 #[tokio::test]
-async fn a_note_goes_with_its_document_and_is_replaced_by_who_knows_it() {
+async fn a_note_of_a_released_version_becomes_an_event_once() {
     let server = Server::start().await;
-    let (one, other) = (server.store("one"), server.store("other"));
-    let note = |before: Option<&str>, after: Option<&str>, settled: Option<&str>| PutNote {
-        before: before.map(str::to_owned),
-        after: after.map(str::to_owned),
-        settled: settled.map(str::to_owned),
+    let note = json!({"id": "one", "pending": {
+        "text": "{\"a\":2}", "base": "{\"a\":1}", "origin": "api", "at": "2026-11-20T08:00:00Z",
+        "stored_in": "redis", "why": "php could not be read: no answer",
+    }});
+    let hash = format!("{PREFIX}pending");
+    let fields = [KEY.as_str(), &note.to_string(), "settled:webhook_config", "zero"];
+    server.command::<u64>(&[&["HSET", hash.as_str()][..], &fields].concat()).await;
+    let journal = MemoryJournal::new(World::real(), Arc::default());
+    let (folder, world) = (tempfile::tempdir().unwrap(), World::real());
+    let adopt = async |name: &str| {
+        let (redis, folder) = (server.store(name), folder.path().join(name));
+        let shared = Some(redis.as_ref());
+        EarlierNotes { folder: &folder, shared, journal: &journal, world: &world }.adopt().await;
     };
-    let first = note(None, Some("n1"), None);
-    let written =
-        one.write_noted(&change(json!({"a": 1}), Precondition::Absent, "api"), &first).await.unwrap();
-    other.changed().await;
-    until("the note", async || other.note(KEY).await.unwrap().note.as_deref() == Some("n1")).await;
-    // Another note, or another document than believed: both stay as they are.
-    let (known, stale) = (Precondition::Revision(written.revision), Precondition::Absent);
-    for (expected, note) in
-        [(known.clone(), note(None, Some("n2"), None)), (stale, note(Some("n1"), Some("n2"), None))]
-    {
-        let refused = other.write_noted(&change(json!({"a": 2}), expected, "api"), &note).await;
-        assert_eq!(refused, Err(StoreError::Conflict(KEY)));
-    }
-    assert_eq!(other.put_note(KEY, &note(Some("n0"), None, Some("x"))).await, Err(StoreError::Conflict(KEY)));
-    let found = one.note(KEY).await.unwrap();
-    assert_eq!((found.note.as_deref(), found.settled.len()), (Some("n1"), 0));
-    assert!(one.note(Key::RoutingRules).await.unwrap().note.is_none());
-    // The document may be there already: the note about it counts all the same.
-    other
-        .write_noted(&change(json!({"a": 1}), known, "api"), &note(Some("n1"), Some("n2"), None))
-        .await
-        .unwrap();
-    other.put_note(KEY, &note(Some("n2"), None, Some("first"))).await.unwrap();
-    for number in 0..200 {
-        other.put_note(KEY, &note(None, None, Some(&format!("id-{number}")))).await.unwrap();
-    }
-    let found = other.note(KEY).await.unwrap();
-    assert_eq!((found.note, found.settled.first().map(String::as_str)), (None, Some("id-199")));
-    assert!((20..200).contains(&found.settled.len()), "the last ones are kept: {}", found.settled.len());
+    tokio::join!(adopt("one"), adopt("two"));
+    let events = journal.read_log(0, 9).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>(), ["config.deferred"]);
+    assert_eq!(server.command::<u64>(&["EXISTS", &hash]).await, 0, "it is gone");
 }

@@ -100,7 +100,7 @@ for _, trim in ipairs(trims) do
   call('HINCRBY', KEYS[1], 'gaps', #positions)
 end
 
-local touched = { 0, 0, 0, 0 }
+local touched = { 0, 0, 0, 0, 0 }
 local function touch(q) touched[tonumber(q) + 1] = 1 end
 
 local function unrefer(body)
@@ -195,4 +195,6 @@ local queues = table.concat(touched, ' ')
 local position = string.format('%.0f', head)
 -- A hint only: a server that forbids publishing must not spoil what has been written.
 redis.pcall('PUBLISH', p .. 'hint', origin .. ' ' .. position .. ' ' .. queues)
-return { 'ok', position, tostring(touched[1]), tostring(touched[2]), tostring(touched[3]), tostring(touched[4]) }
+local answer = { 'ok', position }
+for i, count in ipairs(touched) do answer[i + 2] = tostring(count) end
+return answer

@@ -1,5 +1,5 @@
 -- worker, silence (ms), leaves or not, what it says of itself ('' = nothing), stems of its claims
--- that went astray -> released claims per queue, number of vanished workers.
+-- that went astray -> number of vanished workers, released claims per queue.
 -- Notes that this worker lives, and releases claims: those of workers that have been silent
 -- for too long, and those of which this one never heard that it had got them. Only a worker whose own beats have come without a gap for as long may judge:
 -- after the server was frozen or away, everybody has been silent.
@@ -35,9 +35,9 @@ else
   end
 end
 
-local released, any = { 0, 0, 0, 0 }, false
+local released, any = { 0, 0, 0, 0, 0 }, false
 if next(gone) or next(astray) then
-  for q = 0, 3 do
+  for q = 0, #released - 1 do
     local claims = call('HGETALL', p .. 'claimants:' .. q)
     for i = 1, #claims, 2 do
       local key, token, name = claims[i], string.sub(claims[i + 1], 1, 16), string.sub(claims[i + 1], 17)
@@ -64,4 +64,4 @@ if any then
   local head = call('HGET', KEYS[1], 'head') or '0'
   redis.pcall('PUBLISH', p .. 'hint', worker .. ' ' .. head .. ' ' .. table.concat(released, ' '))
 end
-return { released[1], released[2], released[3], released[4], vanished }
+return { vanished, unpack(released) }

@@ -22,7 +22,7 @@ end
 for _, order in pairs(orders) do refresh(q, order[1], order[2]) end
 local head = call('HGET', KEYS[1], 'head') or '0'
 if count > 0 then
-  local touched = { 0, 0, 0, 0 }
+  local touched = { 0, 0, 0, 0, 0 }
   touched[tonumber(q) + 1] = 1
   redis.pcall('PUBLISH', p .. 'hint', origin .. ' ' .. head .. ' ' .. table.concat(touched, ' '))
 end
