@@ -53,22 +53,46 @@ final class HttpPost
         if ($stream === false) {
             throw new Trouble("no answer of $host");
         }
-        $text = @stream_get_contents($stream, self::MOST);
-        $meta = stream_get_meta_data($stream);
+        $lines = stream_get_meta_data($stream)['wrapper_data'] ?? [];
+        $lines = is_array($lines) ? array_values(array_filter($lines, is_string(...))) : [];
+        $length = self::length($lines);
+        // Not until the end of the connection, which some servers keep.
+        $text = (string) @stream_get_contents($stream, min($length ?? self::MOST, self::MOST));
+        $isWhole = $length === null ? !stream_get_meta_data($stream)['timed_out'] : strlen($text) >= min($length, self::MOST);
         fclose($stream);
-        $status = self::status($meta['wrapper_data'] ?? null);
-        if ($text === false || $status === null || $meta['timed_out']) {
+        $status = self::status($lines);
+        if (!$isWhole || $status === null) {
             throw new Trouble("$host does not answer to the end");
         }
         return new HttpAnswer($status, $text);
     }
 
-    /** The last status line: one with 100 may stand before it. */
-    private static function status(mixed $lines): ?int
+    /**
+     * Bytes of the answer, if it says.
+     *
+     * @param list<string> $lines
+     */
+    private static function length(array $lines): ?int
+    {
+        $length = null;
+        foreach ($lines as $line) {
+            if (preg_match('/^Content-Length:\s*(\d{1,9})\s*$/iD', $line, $found) === 1) {
+                $length = (int) $found[1];
+            }
+        }
+        return $length;
+    }
+
+    /**
+     * The last status line: one with 100 may stand before it.
+     *
+     * @param list<string> $lines
+     */
+    private static function status(array $lines): ?int
     {
         $status = null;
-        foreach (is_array($lines) ? $lines : [] as $line) {
-            if (is_string($line) && preg_match('~^HTTP/\d(?:\.\d)? (\d{3})~', $line, $found) === 1) {
+        foreach ($lines as $line) {
+            if (preg_match('~^HTTP/\d(?:\.\d)? (\d{3})~', $line, $found) === 1) {
                 $status = (int) $found[1];
             }
         }
