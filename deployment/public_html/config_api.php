@@ -9,9 +9,10 @@
 declare(strict_types=1);
 
 use RenderSignal\ConfigApi\ConfigApi;
-use RenderSignal\ConfigApi\Refusal;
 use RenderSignal\ConfigApi\Settings;
 use RenderSignal\ConfigApi\Storage;
+use RenderSignal\Shared\Refusal;
+use RenderSignal\Shared\WebRoot;
 
 ini_set('display_errors', '0');
 ini_set('log_errors', '1');
@@ -30,11 +31,8 @@ $headers = [
 ];
 try {
     $deployment = dirname(__DIR__);
-    foreach (['Refusal', 'Client', 'Settings', 'Json', 'Storage', 'Answer', 'Documents', 'Names', 'ConfigApi'] as $class) {
-        require $deployment . "/src/ConfigApi/$class.php";
-    }
-    $webRoots = [__DIR__, realpath((string) ($_SERVER['DOCUMENT_ROOT'] ?? ''))];
-    $settings = Settings::load($deployment, array_values(array_filter($webRoots)));
+    require $deployment . '/src/autoload.php';
+    $settings = Settings::load($deployment, new WebRoot(__DIR__, $_SERVER['DOCUMENT_ROOT'] ?? ''));
     if (!$settings->client->mayAsk($_SERVER)) {
         throw new Refusal(403, 'Forbidden');
     }

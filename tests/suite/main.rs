@@ -3,7 +3,8 @@
 //!
 //! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), for `clocks`
 //! libfaketime (`faketime`), for `dashboard` Chromium (`chromium`, `chromium-driver`) with npm, for `signature`
-//! Node.js with npm and Python with pip, for `php_config` PHP (`php-cli`), for `offload` root
+//! Node.js with npm and Python with pip, for `php_config` and `php_receiver` PHP (`php-cli`),
+//! for `apps_script` Node.js (`nodejs`), for `offload` root
 //! or user namespaces (`unshare`). Nothing is skipped when one of them is missing.
 //!
 //! ```text
@@ -27,6 +28,7 @@ mod support;
 mod access;
 mod api;
 mod api_limits;
+mod apps_script;
 mod clocks;
 mod commands;
 mod config_commands;
@@ -51,6 +53,7 @@ mod namesakes;
 mod offload;
 mod pages;
 mod php_config;
+mod php_receiver;
 mod preferences;
 mod rate_limit;
 mod receiver_failures;

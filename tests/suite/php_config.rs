@@ -636,7 +636,7 @@ async fn changes_of_different_fields_at_once_all_survive_on_a_php_host() {
 
 /// Reads a document again and again while another process writes and removes it without a pause.
 const READER: &str = r#"
-    foreach (['Refusal', 'Json', 'Storage'] as $class) require "deployment/src/ConfigApi/$class.php";
+    require 'deployment/src/autoload.php';
     $storage = new RenderSignal\ConfigApi\Storage($argv[1]);
     $there = 0;
     for ($round = 0; $round < 30000; $round++) $there += $storage->read('doc') === null ? 0 : 1;

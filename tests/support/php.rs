@@ -29,6 +29,7 @@ pub(crate) struct Php {
     environment: Vec<(String, String)>,
     server: Option<Child>,
     port: u16,
+    root: &'static str,
 }
 
 impl Php {
@@ -44,12 +45,17 @@ impl Php {
     pub(crate) fn prepare() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deployment"), &folder.path().join("deployment"));
-        Self { folder, environment: Vec::new(), server: None, port: 0 }
+        Self { folder, environment: Vec::new(), server: None, port: 0, root: "deployment/public_html" }
     }
 
     /// Sets an environment variable for the next start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Publishes another folder of the host, as somebody who has misread how to set it up.
+    pub(crate) const fn publish(&mut self, root: &'static str) {
+        self.root = root;
     }
 
     /// Starts the server, with four processes, on a free port, after that on the same.
@@ -59,7 +65,7 @@ impl Php {
         }
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a log");
         let server = Command::new("php")
-            .args(["-S", &format!("127.0.0.1:{}", self.port), "-t", "deployment/public_html"])
+            .args(["-S", &format!("127.0.0.1:{}", self.port), "-t", self.root])
             .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

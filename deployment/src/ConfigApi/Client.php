@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace RenderSignal\ConfigApi;
 
+use RenderSignal\Shared\Refusal;
+
 /**
  * Who asks, and whether he may. Behind a proxy the peer of a connection is the proxy; what it says
  * about the one before it is believed as far as the trusted networks reach, and no step farther:

@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace RenderSignal\ConfigApi;
 
+use RenderSignal\Shared\Json;
+use RenderSignal\Shared\Refusal;
+
 /**
  * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one,
  * `POST {"key": …, "remove": true}` removes one. A field that nobody knows is refused, unless

@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace RenderSignal\ConfigApi;
 
+use RenderSignal\Shared\Json;
+use RenderSignal\Shared\Refusal;
+
 /**
  * One file `<key>.json` per document. A reader sees the old or the new document, never half of
  * one, whenever a writer is killed. Beside it lie `.<key>.lock` (empty; stays) and, while

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace RenderSignal\ConfigApi;
+namespace RenderSignal\Shared;
 
 /** JSON in and out without damage to types: `{}`, `[]`, `1.0` and long numbers stay what they are. */
 final class Json
@@ -56,8 +56,22 @@ final class Json
      */
     public function encode(mixed $value): string
     {
-        $marked = json_encode($value, self::FLAGS | JSON_PRETTY_PRINT);
+        return $this->unmarked(json_encode($value, self::FLAGS | JSON_PRETTY_PRINT));
+    }
+
+    private function unmarked(string $marked): string
+    {
         return (string) preg_replace('/"' . $this->mark . '([^"]++)"/', '$1', $marked);
+    }
+
+    /**
+     * The same in one line, as the program writes a value.
+     *
+     * @throws \JsonException
+     */
+    public function compact(mixed $value): string
+    {
+        return $this->unmarked(json_encode($value, self::FLAGS | JSON_UNESCAPED_LINE_TERMINATORS));
     }
 
     /** One line of what this program says itself. */

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace RenderSignal\ConfigApi;
+namespace RenderSignal\Shared;
 
 /** A request that is answered with an error. The message is shown to the caller: never a secret. */
 final class Refusal extends \RuntimeException
