@@ -5,6 +5,8 @@
 
 mod access;
 mod decisions;
+#[cfg(test)]
+mod deployment;
 mod ephemeral;
 mod mailbox;
 mod outside;
