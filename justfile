@@ -11,6 +11,10 @@ check:
 test *filter:
     ./run-tests {{filter}}
 
+# Builds the image and runs it, without a Docker engine (as root); `just image --binary FILE` leaves out the compiling
+image *arguments:
+    deployment/image/test {{arguments}}
+
 # The whole job on sample mails
 demo *arguments:
     cargo run --release -- demo {{arguments}}

@@ -2,6 +2,7 @@
 //! has never seen the program.
 
 pub(crate) mod config;
+pub(crate) mod health;
 pub(crate) mod rules;
 
 use std::path::PathBuf;
@@ -16,8 +17,8 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0   all is well
   1   the command found something wrong, or failed: the demo lost a mail, verify found a
-      problem, a delivery to retry is unknown, a configuration was refused or changed by
-      somebody else in the meantime
+      problem, the server that health asked is not well, a delivery to retry is unknown, a
+      configuration was refused or changed by somebody else in the meantime
   2   wrong usage
   3   configuration: variables are missing or malformed (all of them are listed)
   4   the journal cannot be used: damaged, written by a newer version, that of another
@@ -188,6 +189,9 @@ pub(crate) enum Command {
     /// Make the hash of a password, for TRIGGER_PAGE_PASSWORD
     #[command(after_long_help = HASH_EXAMPLES)]
     HashPassword,
+    /// Ask the server that runs on this machine how it is
+    #[command(after_long_help = health::EXAMPLES)]
+    Health(health::HealthArgs),
     /// Check the configuration and reach every configured server
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -606,6 +610,8 @@ mod tests {
             "links list --json -n 5",
             "links rebuild --file links.json --journal x.db",
             "hash-password",
+            "health",
+            "health --ready --json --port 8000",
             "doctor --json",
             "doctor --variables",
         ] {
@@ -618,6 +624,7 @@ mod tests {
         for line in [
             "nonsense",
             "hash-password s3cret",
+            "health --port 0",
             "explain",
             "explain --at yesterday mail.eml",
             "deliveries retry",

@@ -78,14 +78,15 @@ fn look(folder: &Path) -> io::Result<Usage> {
 }
 
 /// What the files below a folder take. Links are not followed; a file that is removed meanwhile
-/// takes nothing.
-fn taken(folder: &Path) -> io::Result<u64> {
+/// takes nothing, nor does a folder that only others may look into, such as the `lost+found` of a disk.
+fn taken(top: &Path) -> io::Result<u64> {
     let (mut bytes, mut seen) = (0_u64, 0);
-    let mut folders = vec![folder.to_owned()];
+    let mut folders = vec![top.to_owned()];
     while let Some(folder) = folders.pop() {
         let files = match fs::read_dir(&folder) {
             Ok(files) => files,
             Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
+            Err(why) if why.kind() == io::ErrorKind::PermissionDenied && folder != top => continue,
             Err(why) => return Err(why),
         };
         for file in files.flatten() {

@@ -43,7 +43,11 @@ pub(crate) async fn open_for_work(
     world: &World,
 ) -> Result<Arc<Watched>, CommandFailure> {
     let place = &settings.storage.journal;
-    let JournalPlace::Redis(redis) = place else { return open(place, world).await };
+    let JournalPlace::Redis(redis) = place else {
+        let journal = in_file_or_redis(place, world).await?;
+        let durability = settings.storage.durability(journal.durability());
+        return Ok(Watched::lasting(journal, world.clone(), durability));
+    };
     let mut said: Option<Instant> = None;
     loop {
         let who = Who { owner: Owner::Noted(settings.installation()), profile: Some(settings.profile()) };
@@ -92,7 +96,14 @@ pub(crate) async fn adopt(
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
 pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watched>, CommandFailure> {
-    let journal: Arc<dyn JournalAdmin> = match place {
+    Ok(Watched::over(in_file_or_redis(place, world).await?, world.clone()))
+}
+
+async fn in_file_or_redis(
+    place: &JournalPlace,
+    world: &World,
+) -> Result<Arc<dyn JournalAdmin>, CommandFailure> {
+    Ok(match place {
         JournalPlace::File(path) => {
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
                 .map_err(|error| refused(&error))?
@@ -100,8 +111,7 @@ pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watc
         JournalPlace::Redis(redis) => {
             in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?
         }
-    };
-    Ok(Watched::over(journal, world.clone()))
+    })
 }
 
 /// Who opens a journal in Redis.
@@ -213,7 +223,7 @@ pub(crate) fn say_what_is_kept(place: &JournalPlace, durability: Durability) {
     let kept = findings::durability(durability).said();
     match durability {
         Durability::OnDisk | Durability::UpToTwoSeconds => tracing::info!(journal = %place, "{kept}"),
-        Durability::UntilRestart | Durability::Unknown | Durability::Memory => {
+        Durability::UntilRestart | Durability::UntilDeploy | Durability::Unknown | Durability::Memory => {
             tracing::warn!(journal = %place, "{kept}");
         }
     }
@@ -231,6 +241,8 @@ pub(crate) fn refused(error: &JournalError) -> CommandFailure {
 pub(crate) struct Watched {
     inner: Arc<dyn JournalAdmin>,
     world: World,
+    /// What an acknowledgement means on this platform.
+    durability: Durability,
     trouble: Mutex<Option<String>>,
 }
 
@@ -245,7 +257,13 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 impl Watched {
     /// Watches `inner`.
     pub(crate) fn over(inner: Arc<dyn JournalAdmin>, world: World) -> Arc<Self> {
-        Arc::new(Self { inner, world, trouble: Mutex::default() })
+        let durability = inner.durability();
+        Self::lasting(inner, world, durability)
+    }
+
+    /// The same for one whose place lasts less long than it can know itself.
+    fn lasting(inner: Arc<dyn JournalAdmin>, world: World, durability: Durability) -> Arc<Self> {
+        Arc::new(Self { inner, world, durability, trouble: Mutex::default() })
     }
 
     /// Why commits are not taken at present; tries a small one when the last one was not.
@@ -384,7 +402,7 @@ impl JournalAdmin for Watched {
     }
 
     fn durability(&self) -> Durability {
-        self.inner.durability()
+        self.durability
     }
 
     fn gone(&self) -> Option<String> {

@@ -58,15 +58,28 @@ const fn exit_for(finding: &Finding) -> Exit {
 }
 
 fn line(check: &Check, lang: Lang, out: &Output) -> String {
-    let (style, word) = match check.state() {
+    let said = lang.one(check.said());
+    let advice = check.advice().map(|advice| lang.one(advice)).unwrap_or_default();
+    let name = lang.one(findings::subject(&check.name));
+    state_line(check.state(), &name, &said, &advice, lang, out)
+}
+
+/// A line of a list of checks; without advice when there is none.
+pub(super) fn state_line(
+    state: Severity,
+    name: &str,
+    said: &str,
+    advice: &str,
+    lang: Lang,
+    out: &Output,
+) -> String {
+    let (style, word) = match state {
         Severity::Ok => (Style::Good, lang.pick("ok    ", "ok  ")),
         Severity::Warn => (Style::Warn, lang.pick("à voir", "warn")),
         Severity::Fail => (Style::Bad, lang.pick("échec ", "fail")),
     };
-    let advice = check.advice().map_or_else(String::new, |advice| format!(" → {}", lang.one(advice)));
-    let said = lang.one(check.said());
-    let name = lang.one(findings::subject(&check.name));
-    format!("{}  {name:<22} {said}{advice}", out.styled(style, word))
+    let arrow = if advice.is_empty() { "" } else { " → " };
+    format!("{}  {name:<22} {said}{arrow}{advice}", out.styled(style, word))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod doctor;
 mod events;
 mod explain;
 mod hash_password;
+mod health;
 mod links;
 mod mail_story;
 mod mails;
@@ -53,6 +54,7 @@ pub(crate) fn run(command: Command) -> CommandResult {
         Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
         Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
         Command::HashPassword => hash_password::run(lang(), &mut Output::stdout()),
+        Command::Health(args) => short(async move |out: &mut Output| health::run(&args, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }

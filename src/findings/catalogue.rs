@@ -102,6 +102,13 @@ findings! {
         "the server keeps acknowledged mails in memory only: its restart loses them"
         => "mettez appendonly yes et appendfsync always sur le serveur",
         "set appendonly yes and appendfsync always at the server";
+    JournalUntilDeploy "journal_until_deploy" Warn {}
+        "un mail confirmé est sur le système de fichiers du conteneur\u{a0}: le prochain déploiement l'efface, comme \
+         ALLOW_EPHEMERAL_JOURNAL l'accepte",
+        "an acknowledged mail lies on the container's own file system: the next deploy wipes it, as \
+         ALLOW_EPHEMERAL_JOURNAL accepts"
+        => "attachez un disque, donnez à DATA_DIR son point de montage, et retirez ALLOW_EPHEMERAL_JOURNAL",
+        "attach a disk, set DATA_DIR to its mount path, and remove ALLOW_EPHEMERAL_JOURNAL";
     JournalDurabilityUnknown "journal_durability_unknown" Warn {}
         "le serveur ne dit pas si les mails confirmés sont sur son disque",
         "the server does not tell whether acknowledged mails are on its disk"

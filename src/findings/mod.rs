@@ -68,6 +68,7 @@ pub(crate) const fn durability(durability: Durability) -> Finding {
         Durability::OnDisk => Finding::JournalOnDisk {},
         Durability::UpToTwoSeconds => Finding::JournalWithinSeconds {},
         Durability::UntilRestart => Finding::JournalUntilRestart {},
+        Durability::UntilDeploy => Finding::JournalUntilDeploy {},
         Durability::Unknown => Finding::JournalDurabilityUnknown {},
         Durability::Memory => Finding::JournalInMemory {},
     }

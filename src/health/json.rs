@@ -20,21 +20,24 @@ struct CheckBody<'c> {
     code: Option<&'static str>,
     message: Said,
     #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<Said>,
+    said: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<Value>,
     findings: Vec<Value>,
     #[serde(skip_serializing_if = "Value::is_null")]
     detail: &'c Value,
 }
 
 impl<'c> CheckBody<'c> {
-    /// For `/readyz`, where the name is the key.
+    /// For `/readyz`, where the name is the key. `health` shows it to people, in their language.
     fn under_its_name(check: &'c Check) -> Self {
         Self {
             name: None,
             state: check.state(),
             code: gravest(&check.findings).map(Finding::code),
             message: check.said(),
-            advice: None,
+            said: Some(in_both(check.said())),
+            advice: check.advice().map(in_both),
             findings: check.findings.iter().map(Finding::coded).collect(),
             detail: &check.detail,
         }
@@ -42,8 +45,18 @@ impl<'c> CheckBody<'c> {
 
     /// For `doctor`, where several checks may have one name.
     fn in_a_list(check: &'c Check) -> Self {
-        Self { name: Some(&check.name), advice: check.advice(), ..Self::under_its_name(check) }
+        Self {
+            name: Some(&check.name),
+            said: None,
+            advice: check.advice().map(|advice| json!(advice)),
+            ..Self::under_its_name(check)
+        }
     }
+}
+
+/// A text in both languages.
+fn in_both(said: Said) -> Value {
+    json!({"fr": said.french, "en": said.english})
 }
 
 impl Serialize for Readiness {

@@ -5,9 +5,12 @@
 
 mod access;
 mod decisions;
+#[cfg(test)]
+mod deployment;
 mod ephemeral;
 mod mailbox;
 mod outside;
+mod own_server;
 mod place;
 mod quotes;
 mod r2;
@@ -39,6 +42,7 @@ use url::Url;
 pub(crate) use self::access::AccessSettings;
 pub(crate) use self::ephemeral::is_ephemeral;
 pub(crate) use self::outside::{Make, Outside};
+pub(crate) use self::own_server::OwnServer;
 pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
 pub(crate) use self::reader::SettingError;

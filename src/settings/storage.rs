@@ -1,11 +1,12 @@
 //! Where things are kept: the journal, the documents, the lease, the list of copies.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use render_signal_actors::archive::SHORTEST_DAYS;
 use render_signal_actors::config::prune::CopyLimits;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::kernel::journal::Durability;
 use render_signal_actors::kernel::journal::redis::DEFAULT_PREFIX;
 use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::r2::links::book::Bounds;
@@ -76,9 +77,20 @@ impl Storage {
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
     pub(crate) fn refusal(&self) -> Option<Finding> {
+        let folder = self.wiped_folder().filter(|_| !self.allow_ephemeral_journal)?;
+        Some(Finding::JournalEphemeral { folder: folder.display().to_string() })
+    }
+
+    /// What an acknowledgement of the journal means here, where its backend says this of itself:
+    /// a file on a disk is worth as much as the disk.
+    pub(crate) fn durability(&self, of_backend: Durability) -> Durability {
+        if self.wiped_folder().is_some() { Durability::UntilDeploy } else { of_backend }
+    }
+
+    /// The folder of a journal in a file, if the next deploy wipes it.
+    fn wiped_folder(&self) -> Option<&Path> {
         let folder = self.journal.file()?.parent().unwrap_or(&self.data_dir);
-        (is_ephemeral(folder, self.render) && !self.allow_ephemeral_journal)
-            .then(|| Finding::JournalEphemeral { folder: folder.display().to_string() })
+        is_ephemeral(folder, self.render).then_some(folder)
     }
 }
 

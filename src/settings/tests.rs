@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use chrono_tz::Tz;
+use render_signal_actors::kernel::journal::Durability;
 use render_signal_actors::poller::imap::ImapSecurity;
 use secrecy::ExposeSecret as _;
 
@@ -565,6 +566,13 @@ fn places() {
     assert_eq!(storage.journal.file(), Some(Path::new("/d/render-signal.db")));
     assert_eq!(storage.magic_links_file, Path::new("/c/magic_links.json"));
     assert!(storage.allow_ephemeral_journal && storage.render && storage.refusal().is_none());
+    // `/d` would lie on the root file system, which Render wipes.
+    assert_eq!(storage.durability(Durability::OnDisk), Durability::UntilDeploy, "accepted, and not hidden");
+    assert_eq!(good(&[("DATA_DIR", "/d")]).storage.durability(Durability::OnDisk), Durability::OnDisk);
+    let mounted = good(&[("RENDER", "true"), ("DATA_DIR", "/proc/self")]);
+    assert_eq!(mounted.storage.durability(Durability::OnDisk), Durability::OnDisk);
+    let server = good(&[("RENDER", "true"), ("REDIS_URL", "redis://h")]);
+    assert_eq!(server.storage.durability(Durability::UntilRestart), Durability::UntilRestart);
     assert_eq!(settings.defaults.retention.as_secs(), 2 * 86_400);
     for (url, path) in [("sqlite:x.db", "x.db"), ("sqlite:/x.db", "/x.db"), ("sqlite:///x.db", "/x.db")] {
         let storage = Storage::from_env(|name| (name == "JOURNAL_URL").then(|| url.to_owned())).unwrap();

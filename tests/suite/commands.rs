@@ -1,9 +1,11 @@
 //! The commands as a user meets them: what they say, and how they end.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::program::BINARY;
+use crate::support::place::{NOWHERE, Place};
+use crate::support::program::{BINARY, METRICS_TOKEN};
 
 /// Runs the program in `folder` with nothing but these variables.
 fn run(folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
@@ -154,4 +156,65 @@ fn a_mail_is_explained_from_standard_input() {
     ] {
         assert!(report.get(field).is_some(), "{field} is missing: {report}");
     }
+}
+
+/// What a command says in all, and how it ends.
+async fn asked(place: &Place, arguments: &[&str]) -> (i32, String) {
+    let ran = place.run(arguments).await;
+    (ran.code, format!("{}{}", ran.out, ran.complaints))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_of_this_machine_is_asked_how_it_is() {
+    let mut place = Place::new(NOWHERE);
+    place.set("LANG", "fr_FR.UTF-8");
+    let mut worker = place.worker("worker");
+    let port = worker.port().to_string();
+    let (code, said) = asked(&place, &["health", "--port", &port]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("ne répond pas"), "{said}");
+
+    worker.start().await;
+    let (code, said) = asked(&place, &["health", "--port", &port]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.starts_with("vivant"), "{said}");
+    // Without the token it is told no more than any stranger is.
+    let (code, said) = asked(&place, &["health", "--ready", "--port", &port]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("boîte") && said.contains("prêt") && said.contains("METRICS_TOKEN"), "{said}");
+    place.set("METRICS_TOKEN", METRICS_TOKEN);
+    place.set("PORT", &port);
+    let (code, said) = asked(&place, &["health", "--ready"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("un mail confirmé est sur le disque"), "{said}");
+    let answer = place.json(&["health", "--ready", "--json"]).await;
+    assert_eq!(answer["checks"]["journal"]["code"], "journal_on_disk", "{answer}");
+
+    place.set("METRICS_TOKEN", "another-token-of-this-length");
+    let (code, said) = asked(&place, &["health", "--ready"]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("401"), "{said}");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_the_next_deploy_wipes_is_told_of() {
+    // What lies on the file system of `/` is what Render wipes.
+    if std::fs::metadata("/").expect("/").dev() != std::fs::metadata("/tmp").expect("/tmp").dev() {
+        return;
+    }
+    let mut place = Place::new(NOWHERE);
+    place.set("RENDER", "true");
+    let refused = place.run(&["serve"]).await;
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.complaints.contains("ALLOW_EPHEMERAL_JOURNAL=1"), "{refused:?}");
+    place.set("ALLOW_EPHEMERAL_JOURNAL", "1");
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let told = worker.get("/readyz").await.body;
+    assert!(told.contains("journal_until_deploy") && !told.contains("journal_on_disk"), "{told}");
+    assert!(worker.log().contains("the next deploy wipes it"), "{}", worker.log());
+    let doctor = place.run(&["doctor"]).await;
+    assert!(doctor.out.contains("the next deploy wipes it"), "{doctor:?}");
+    worker.stop().await;
 }

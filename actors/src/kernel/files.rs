@@ -142,6 +142,23 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Gives a file that root has made beside another one to whoever owns that: a command that an
+/// administrator runs must not leave what the service itself cannot open any more. For other users it does
+/// nothing; they can give nothing away, and need not.
+///
+/// # Errors
+/// What the system says.
+pub fn give_to_owner_of(other: &Path, file: &File) -> io::Result<()> {
+    if !Uid::effective().is_root() {
+        return Ok(());
+    }
+    let (wanted, found) = (fs::metadata(other)?, file.metadata()?);
+    if (wanted.uid(), wanted.gid()) == (found.uid(), found.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, Some(wanted.uid()), Some(wanted.gid()))
+}
+
 /// Opens a plain file for reading; a symbolic link is not followed.
 ///
 /// # Errors

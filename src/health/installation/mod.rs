@@ -115,7 +115,7 @@ async fn look_at_journal(
     match found {
         Ok((journal, events)) => {
             let holds = Finding::JournalHolds { place: place.to_string(), events };
-            checks.push(Check::of(NAME, vec![holds, durability(journal.durability())]));
+            checks.push(Check::of(NAME, vec![holds, durability(storage.durability(journal.durability()))]));
             checks.extend(journal.others().await.unwrap_or_default().into_iter().map(|other| {
                 let settings = other.settings.into_iter().collect();
                 Check::new("workers", Finding::EnvironmentDiffers { worker: other.worker, settings })

@@ -151,7 +151,7 @@ fn what_takes_the_worker_out() {
 #[test]
 fn what_is_only_said() {
     type Harm = fn(&mut Answers);
-    let cases: [(&str, Harm, &str); 18] = [
+    let cases: [(&str, Harm, &str); 19] = [
         (
             "config",
             |f| {
@@ -275,6 +275,15 @@ fn what_is_only_said() {
                 }
             },
             "its restart loses them",
+        ),
+        (
+            "journal",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.durability = Durability::UntilDeploy;
+                }
+            },
+            "the next deploy wipes it",
         ),
         (
             "journal",
@@ -423,6 +432,7 @@ fn a_check_is_told_with_its_code_and_its_values() {
     );
     assert_eq!(lease["findings"][1]["values"]["why"], "connection refused");
     assert_eq!(told["checks"]["process"]["code"], "running");
+    assert_eq!(told["checks"]["process"]["said"], json!({"fr": "en marche", "en": "running"}));
     let found = readiness(&answers);
     let lease = found.checks.iter().find(|check| check.name == "lease").unwrap();
     let french = lease.said().french;

@@ -13,6 +13,19 @@ fn of_another_user(link: &Path) -> bool {
 }
 
 #[test]
+fn what_root_makes_beside_a_file_belongs_to_whoever_owns_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let (theirs, ours) = (dir.path().join("theirs"), dir.path().join("ours"));
+    fs::write(&theirs, "").unwrap();
+    let lock = open_lock(&ours).unwrap();
+    let of_another = of_another_user(&theirs);
+    give_to_owner_of(&theirs, &lock).unwrap();
+    let owner = |path: &Path| fs::metadata(path).map(|found| (found.uid(), found.gid())).unwrap();
+    assert_eq!(owner(&ours), owner(&theirs), "{of_another}");
+    assert!(give_to_owner_of(&dir.path().join("nothing"), &lock).is_err() || !of_another);
+}
+
+#[test]
 fn a_replaced_file_has_the_mode_that_was_asked_for_and_nothing_else_is_left() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.json");

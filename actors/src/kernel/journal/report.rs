@@ -66,6 +66,9 @@ pub enum Durability {
     UpToTwoSeconds,
     /// An acknowledged commit is kept by a server that writes nothing down: its restart loses it.
     UntilRestart,
+    /// An acknowledged commit is on a disk that the platform wipes with the next deploy. Whoever
+    /// knows the platform says so; no backend does.
+    UntilDeploy,
     /// The server does not tell.
     Unknown,
     /// An acknowledged commit is in memory only.

@@ -44,6 +44,7 @@ impl ProcessSlot {
                 ))
             };
             let file = files::open_lock(Path::new(&name)).map_err(unusable)?;
+            files::give_to_owner_of(journal, &file).map_err(unusable)?;
             match file.try_lock() {
                 Ok(()) => return Ok(Self { number, _lock: file }),
                 Err(TryLockError::WouldBlock) => {}
