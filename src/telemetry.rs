@@ -9,7 +9,7 @@
 //! | `LOG_FORMAT` | `text`, `json` | `text` |
 
 mod lines;
-mod metrics;
+pub(crate) mod metrics;
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;

@@ -4,7 +4,8 @@
 //! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), for `clocks`
 //! libfaketime (`faketime`), for `dashboard` Chromium (`chromium`, `chromium-driver`) with npm, for `signature`
 //! Node.js with npm and Python with pip, for `php_config` PHP (`php-cli`), for `offload` root
-//! or user namespaces (`unshare`). Nothing is skipped when one of them is missing.
+//! or user namespaces (`unshare`), for `monitoring` promtool (of the package `prometheus`, fetched when it is
+//! missing). Nothing is skipped when one of them is missing.
 //!
 //! ```text
 //! cargo nextest run --test suite                 all of it
@@ -47,6 +48,7 @@ mod links;
 mod log;
 mod mailbox;
 mod malformed;
+mod monitoring;
 mod namesakes;
 mod offload;
 mod pages;
