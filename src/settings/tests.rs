@@ -317,6 +317,8 @@ fn what_has_no_effect_is_named_with_what_has() {
         ("R2_ALLOWED_DOMAINS", "file services"),
         ("WEBHOOK_FALLBACK_ON_415", "WEBHOOK_DELIVERY_MODE"),
         ("MAKECOM_API_KEY", "Make.com"),
+        ("GMAIL_INGRESS_IP_CHECK_ENABLED", "INGRESS_HMAC_SECRET"),
+        ("EMAIL_ID_INFLIGHT_LOCK_PREFIX", "admitted once"),
     ] {
         let said = warnings(&good(&[(name, "x")]));
         let expected = format!("{name} is set but has no effect");
