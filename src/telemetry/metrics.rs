@@ -112,6 +112,7 @@ const METRICS: &[Metric] = &[
     gauge("render_signal_data_disk_free_bytes", &[], "What this program may still take of it."),
     gauge("render_signal_data_dir_bytes", &[], "What the files of DATA_DIR take."),
     counter("render_signal_log_lines_dropped_total", &[], "Lines of the log that were dropped because nobody read it in time."),
+    counter("render_signal_trace_spans_total", &["result"], "Steps of mails in their traces: exported, or dropped (too many waited, or the collector did not take them)."),
     gauge("render_signal_build_info", &["version"], "Always 1; the label is the program's version."),
 ];
 

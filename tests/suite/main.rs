@@ -68,5 +68,6 @@ mod settings;
 mod signals;
 mod signature;
 mod strangers;
+mod traces;
 mod wire;
 mod workers;
