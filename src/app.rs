@@ -41,6 +41,7 @@ use crate::journal::{self, Watched};
 use crate::restart::Restart;
 use crate::services::board::WorkerBoard;
 use crate::settings::Settings;
+use crate::telemetry::traces::TraceExporter;
 use crate::{disk, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
@@ -111,9 +112,12 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> CommandResult {
     let service = Service::start(&settings, &journal, &world, listener, metrics, &descriptors).await?;
     heed(others, service.actors.read_again.clone(), settings.webhook_authorities.clone());
     tracing::info!(address = %service.http.address(), journal = %place, "serving");
-    let Service { actors, http, draining, board, restart, .. } = service;
+    let Service { actors, http, draining, board, restart, traces, .. } = service;
     let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
     board.leave().await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     Ok(exit)
 }
 
@@ -128,6 +132,8 @@ pub(crate) struct Service {
     pub(crate) draining: Draining,
     /// What it says of itself to other workers.
     board: WorkerBoard,
+    /// What posts traces; `None` = nobody wants them.
+    traces: Option<TraceExporter>,
     /// Somebody wants it started again.
     restart: Restart,
 }
@@ -161,7 +167,10 @@ impl Service {
         let board = services.board.clone();
         let says = board.clone().chore(probed, draining.clone(), pulse.clone());
         let indexes = search.chore(rounds.clone());
-        parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
+        let traces = wiring::traces(settings, &parts.worker, world)?;
+        let posts = traces.as_ref().map(TraceExporter::chore);
+        parts.chores =
+            [retention, disk, says, indexes, upkeep].into_iter().chain(look).chain(posts).collect();
         let actors = system::start(&parts);
         let asked = StatusProbe {
             journal: Arc::clone(journal),
@@ -198,7 +207,7 @@ impl Service {
             reference,
         };
         let http = BoundServer::on(listener, descriptors.connections(), state)?;
-        Ok(Self { actors, http, links, draining, board, restart })
+        Ok(Self { actors, http, links, draining, board, restart, traces })
     }
 }
 

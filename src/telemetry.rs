@@ -9,7 +9,8 @@
 //! | `LOG_FORMAT` | `text`, `json` | `text` |
 
 mod lines;
-mod metrics;
+pub(crate) mod metrics;
+pub(crate) mod traces;
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -116,7 +117,8 @@ pub(crate) fn start_logging(default_level: &str) {
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     let layer = if settings.json { layer.json().flatten_event(true).boxed() } else { layer.boxed() };
     // A second call would be a mistake of ours, and costs nothing but its own logs.
-    if tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().is_ok() {
+    if tracing_subscriber::registry().with(layer.with_filter(filter)).with(traces::watch()).try_init().is_ok()
+    {
         drop(LINES.set(lines));
         // The default hook writes to standard error itself, and waits when nobody reads.
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));

@@ -22,7 +22,7 @@ use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::deploy::Deployer;
-use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::egress::{ClientOptions, Collector, EgressPolicy, GuardedClient};
 use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::{Ephemeral, MemoryEphemeral, RedisEphemeral};
@@ -59,6 +59,8 @@ use crate::services::jobs::Jobs;
 use crate::settings::{
     JournalPlace, MailSourceSettings, R2Settings, Settings, Storage, StoreOrder, host_name,
 };
+use crate::telemetry;
+use crate::telemetry::traces::TraceExporter;
 
 /// Everything a system is made of.
 ///
@@ -92,12 +94,28 @@ pub(crate) async fn parts(
         receiver: Arc::new(receiver(settings, &egress)?),
         keys: settings.signing_keys.clone(),
         limits: DeliveryLimits::default(),
+        traced: settings.traces.is_some(),
         chores: Vec::new(),
         restarts: Restarts::default(),
         defaults,
         documents,
         worker,
     })
+}
+
+/// What posts traces, when the environment names a collector.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn traces(
+    settings: &Settings,
+    worker: &str,
+    world: &World,
+) -> Result<Option<TraceExporter>, CommandFailure> {
+    let Some(traces) = &settings.traces else { return Ok(None) };
+    let collector = Collector::new(traces.url.clone(), traces.headers.clone()).map_err(no_client)?;
+    let told = (traces.service.clone(), worker.to_owned());
+    Ok(telemetry::traces::exporter(collector, told, world))
 }
 
 fn receiver(settings: &Settings, egress: &EgressPolicy) -> Result<GuardedReceiver, CommandFailure> {

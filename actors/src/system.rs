@@ -93,6 +93,8 @@ pub struct Parts {
     pub links: Arc<dyn LinkStore>,
     /// What is known of the copies.
     pub copies: Copies,
+    /// Receivers are told which trace a webhook belongs to.
+    pub traced: bool,
     /// Links of one mail that are copied.
     pub links_per_mail: usize,
     /// How long a mail waits for copies that cannot be made at the moment.
@@ -240,6 +242,7 @@ pub fn start(parts: &Parts) -> System {
             receiver: Arc::clone(&parts.receiver),
             keys: parts.keys.clone(),
             limits: parts.limits,
+            traced: parts.traced,
         }),
     );
     let r2 = starter.start(

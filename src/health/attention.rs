@@ -65,6 +65,27 @@ impl Item {
             AttentionKind::Quarantined { .. } | AttentionKind::SetAside { .. } => false,
         }
     }
+
+    /// What it is, as programs are told.
+    pub(crate) const fn code(&self) -> &'static str {
+        match &self.what {
+            AttentionKind::DeadLetters { .. } => "dead_letters",
+            AttentionKind::Quarantined { .. } => "quarantined",
+            AttentionKind::SetAside { .. } => "set_aside",
+            AttentionKind::TargetGone { .. } => "target_gone",
+            AttentionKind::Found { finding, .. } => finding.code(),
+        }
+    }
+
+    /// How many there are of it: of what is not counted, one.
+    pub(crate) const fn count(&self) -> u64 {
+        match &self.what {
+            AttentionKind::DeadLetters { count, .. }
+            | AttentionKind::Quarantined { count }
+            | AttentionKind::SetAside { count } => *count,
+            AttentionKind::TargetGone { .. } | AttentionKind::Found { .. } => 1,
+        }
+    }
 }
 
 /// What is known beside the read models and the checks.
@@ -174,19 +195,13 @@ mod tests {
         let codes: Vec<&str> =
             items(&needs, &ready, AttentionInputs { signed: false, limited: 2, unpolled: true })
                 .iter()
-                .map(|item| match &item.what {
-                    AttentionKind::DeadLetters { .. } => "dead",
-                    AttentionKind::Quarantined { .. } => "quarantined",
-                    AttentionKind::SetAside { .. } => "set_aside",
-                    AttentionKind::TargetGone { .. } => "gone",
-                    AttentionKind::Found { finding, .. } => finding.code(),
-                })
+                .map(Item::code)
                 .collect();
         assert_eq!(
             codes,
             [
                 "hung",
-                "dead",
+                "dead_letters",
                 "quarantined",
                 "mailbox_missing",
                 "polled_by_no_worker",

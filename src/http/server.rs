@@ -9,14 +9,16 @@ use actix_http::error::DispatchError;
 use actix_server::Server;
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::dev::{AppConfig, ServerHandle, Service as _};
+use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::access;
 use super::door::door;
 use super::gate::{Crowd, Gated, IO_TIMEOUT, MAX_LINGER};
-use super::{HttpState, routes};
+use super::{HttpState, public, routes};
 
 /// How long open requests may take once the server is told to stop, in seconds. Health
 /// checks and metrics are short.
@@ -24,6 +26,19 @@ const GRACEFUL_SECONDS: u64 = 2;
 /// How long a connection that is being closed may take to end. It is longer than what the gate
 /// waits, which bounds it.
 const CLOSE_TIMEOUT: Duration = MAX_LINGER.saturating_add(Duration::from_secs(1));
+
+/// Tells how long a request waited for its answer to begin.
+fn measure(status: StatusCode, begun: Instant) {
+    let class = match status.as_u16() {
+        ..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    };
+    metrics::histogram!("render_signal_http_request_seconds", "status" => class)
+        .record(begun.elapsed().as_secs_f64());
+}
 
 /// The server: bound, and not yet running.
 pub(crate) struct BoundServer {
@@ -53,9 +68,13 @@ impl BoundServer {
                 .app_data(web::Data::new(state))
                 .wrap(from_fn(door))
                 .wrap_fn(|request, app| {
+                    let watch = (!public::is_a_look(request.path())).then(Instant::now);
                     let answered = app.call(request);
                     async move {
                         let mut response = answered.await?;
+                        if let Some(begun) = watch {
+                            measure(response.status(), begun);
+                        }
                         access::harden(&mut response);
                         Ok(response)
                     }

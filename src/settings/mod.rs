@@ -19,6 +19,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 mod tokens;
+pub(crate) mod traces;
 pub(crate) mod variables;
 mod window_file;
 mod zones;
@@ -39,7 +40,7 @@ use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::SecretString;
 use url::Url;
 
-pub(crate) use self::access::AccessSettings;
+use self::access::AccessSettings;
 pub(crate) use self::ephemeral::is_ephemeral;
 pub(crate) use self::outside::{Make, Outside};
 pub(crate) use self::own_server::OwnServer;
@@ -48,6 +49,7 @@ pub(crate) use self::r2::R2Settings;
 pub(crate) use self::reader::SettingError;
 use self::reader::VariableReader;
 pub(crate) use self::storage::Storage;
+pub(crate) use self::traces::TraceSettings;
 pub(crate) use self::variables::VARIABLES;
 use self::variables::{self as vars, Need, Variable};
 use crate::findings::Finding;
@@ -102,6 +104,8 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// `WORKER_NAME`.
     pub(crate) worker_name: Option<String>,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`; `None` = no traces.
+    pub(crate) traces: Option<TraceSettings>,
     /// What the program may have others do, and who may hand mails over.
     pub(crate) outside: Outside,
     /// What holds where the documents say nothing; `EGRESS_ALLOW_CIDRS` is here, too.
@@ -171,6 +175,7 @@ impl Settings {
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
             worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),
+            traces: traces::read(&mut reader),
             storage,
             defaults,
             warnings: Vec::new(),

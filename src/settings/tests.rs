@@ -318,6 +318,8 @@ fn what_has_no_effect_is_named_with_what_has() {
         ("R2_ALLOWED_DOMAINS", "file services"),
         ("WEBHOOK_FALLBACK_ON_415", "WEBHOOK_DELIVERY_MODE"),
         ("MAKECOM_API_KEY", "Make.com"),
+        ("GMAIL_INGRESS_IP_CHECK_ENABLED", "INGRESS_HMAC_SECRET"),
+        ("EMAIL_ID_INFLIGHT_LOCK_PREFIX", "admitted once"),
     ] {
         let said = warnings(&good(&[(name, "x")]));
         let expected = format!("{name} is set but has no effect");
@@ -797,4 +799,32 @@ fn a_proxy_that_is_not_used_is_said_without_its_address() {
     assert_eq!(warnings(&settings).len(), 2, "{said}");
     assert!(said.contains("HTTPS_PROXY is set but has no effect") && said.contains("ALL_PROXY"), "{said}");
     assert!(!said.contains("s3cret") && !said.contains("proxy.example"), "{said}");
+}
+
+#[test]
+fn traces_are_off_until_a_collector_is_named() {
+    assert!(good(&[]).traces.is_none());
+    assert!(good(&[("OTEL_EXPORTER_OTLP_ENDPOINT", " "), ("OTEL_SERVICE_NAME", "signal")]).traces.is_none());
+    let traced = |endpoint| {
+        let more = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cret"),
+        ];
+        good(&more).traces.expect("a collector")
+    };
+    for endpoint in ["http://10.0.0.7:4318", "http://10.0.0.7:4318/"] {
+        let traces = traced(endpoint);
+        assert_eq!(traces.url.as_str(), "http://10.0.0.7:4318/v1/traces");
+        assert_eq!(traces.service, "render-signal");
+        assert!(!format!("{traces:?}").contains("s3cret"));
+    }
+    assert_eq!(traced("https://otlp.example.fr/one").url.as_str(), "https://otlp.example.fr/one/v1/traces");
+    for (name, value) in
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"), ("OTEL_EXPORTER_OTLP_HEADERS", "s3cret")]
+    {
+        let errors = read(&[(name, value)]).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].name, name);
+        assert!(!describe_errors(&errors).contains("s3cret"));
+    }
 }

@@ -233,6 +233,9 @@ variables! {
     WORKER_NAME: Text, Default(""), "worker-1", "name of this worker; unset = the host's";
     LOG_LEVEL or "FLASK_LOG_LEVEL": Text, Default(""), "info", "error, warn, info, debug or trace; Python's names are understood, an unknown one is info";
     LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";
+    OTEL_EXPORTER_OTLP_ENDPOINT: Url, Default(""), "http://collector:4318", "collector that traces of mails are posted to, at /v1/traces below it, as OTLP over HTTP in JSON; receivers are then sent traceparent, too; unset = no traces";
+    OTEL_EXPORTER_OTLP_HEADERS: Secret, Default(""), "authorization=Bearer%20…", "headers that the collector wants: names and percent-encoded values, a comma between two";
+    OTEL_SERVICE_NAME: Text, Default("render-signal"), "render-signal", "what this installation is called in traces";
     RENDER: Text, Default(""), "true", "set by Render: several containers and a disk that a deploy wipes are possible";
 
     CORS_ALLOWED_ORIGINS: List, Default(""), "https://example.fr", "origins whose pages may use /api/test/…, with the key; unset = none";

@@ -14,12 +14,15 @@ enum MetricKind {
     Histogram,
 }
 
+/// One of them.
 #[derive(Debug, Clone, Copy)]
-struct Metric {
-    name: &'static str,
+pub(crate) struct Metric {
+    /// As Prometheus knows it.
+    pub(crate) name: &'static str,
     kind: MetricKind,
     labels: &'static [&'static str],
-    meaning: &'static str,
+    /// What it counts or measures.
+    pub(crate) meaning: &'static str,
 }
 
 const fn counter(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Metric {
@@ -34,8 +37,7 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], meaning:
     Metric { name, kind: MetricKind::Histogram, labels, meaning }
 }
 
-/// Every metric that a part of the program counts by itself; `render_signal_ready` and
-/// `render_signal_check` are made when somebody asks.
+/// Every metric that a part of the program counts by itself; [`ASKED`] are made when somebody asks.
 #[rustfmt::skip]
 const METRICS: &[Metric] = &[
     counter("render_signal_mails_admitted_total", &[], "Mails taken into the journal."),
@@ -94,8 +96,10 @@ const METRICS: &[Metric] = &[
     gauge("render_signal_config_store_up", &["store"], "0 = the store does not answer, or not for every document."),
     histogram("render_signal_config_store_seconds", &["store", "operation"], "How long a store took."),
     counter("render_signal_config_store_errors_total", &["store", "operation"], "Questions that a store did not answer."),
+    gauge("render_signal_config_store_consecutive_failures", &["store"], "Questions in a row that a store did not answer."),
     counter("render_signal_config_store_cache_total", &["store", "result"], "Reads answered from memory, or not."),
     counter("render_signal_config_api_requests_total", &["status"], "Requests for documents at /config_api.php."),
+    histogram("render_signal_http_request_seconds", &["status"], "How long a request waited for its answer to begin, by the class of its status, such as 2xx; looks at the health and at the metrics are left out."),
     gauge("render_signal_http_connections", &[], "Open connections, as of the last that came."),
     counter("render_signal_http_dropped_total", &["reason"], "Connections that were given up: crowd (too many), slow or head (a head that is too large or malformed)."),
     gauge("render_signal_http_streams", &[], "Streams of events and states that are open."),
@@ -108,7 +112,16 @@ const METRICS: &[Metric] = &[
     gauge("render_signal_data_disk_free_bytes", &[], "What this program may still take of it."),
     gauge("render_signal_data_dir_bytes", &[], "What the files of DATA_DIR take."),
     counter("render_signal_log_lines_dropped_total", &[], "Lines of the log that were dropped because nobody read it in time."),
+    counter("render_signal_trace_spans_total", &["result"], "Steps of mails in their traces: exported, or dropped (too many waited, or the collector did not take them)."),
     gauge("render_signal_build_info", &["version"], "Always 1; the label is the program's version."),
+];
+
+/// What is found out when somebody asks for the metrics.
+#[rustfmt::skip]
+pub(crate) const ASKED: [Metric; 3] = [
+    gauge("render_signal_ready", &[], "1 = `/readyz` says ready."),
+    gauge("render_signal_check", &["check"], "State of each check of `/readyz`: 0 = ok, 1 = worth a look, 2 = not ready because of it."),
+    gauge("render_signal_attention", &["what"], "How many things need a person, as the overview shows them: `dead_letters`, `quarantined`, `set_aside`, `target_gone`, or the code of a finding. What is not there needs nobody."),
 ];
 
 impl Metric {
@@ -132,5 +145,7 @@ pub(super) fn describe() {
     }
 }
 
+#[cfg(test)]
+mod monitoring;
 #[cfg(test)]
 mod tests;

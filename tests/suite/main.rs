@@ -5,7 +5,8 @@
 //! libfaketime (`faketime`), for `dashboard` Chromium (`chromium`, `chromium-driver`) with npm, for `signature`
 //! Node.js with npm and Python with pip, for `php_config` and `php_receiver` PHP (`php-cli`),
 //! for `apps_script` Node.js (`nodejs`), for `offload` root
-//! or user namespaces (`unshare`). Nothing is skipped when one of them is missing.
+//! or user namespaces (`unshare`), for `monitoring` promtool (of the package `prometheus`, fetched when it is
+//! missing). Nothing is skipped when one of them is missing.
 //!
 //! ```text
 //! cargo nextest run --test suite                 all of it
@@ -49,6 +50,7 @@ mod links;
 mod log;
 mod mailbox;
 mod malformed;
+mod monitoring;
 mod namesakes;
 mod offload;
 mod pages;
@@ -69,5 +71,6 @@ mod settings;
 mod signals;
 mod signature;
 mod strangers;
+mod traces;
 mod wire;
 mod workers;

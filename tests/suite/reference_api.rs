@@ -239,6 +239,39 @@ async fn started(place: &Place) -> Program {
     worker
 }
 
+/// W-04, W-96: the reference tells nothing of what could not be reached.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_cannot_be_reached_is_in_the_log() {
+    let mut site = Site::start().await;
+    let mut worker = site.worker("worker");
+    worker.set("PROCESS_API_TOKEN", TOKEN);
+    worker.start().await;
+    site.receiver.close().await;
+    let mails = vec![mails::recadrage()];
+    site.dovecot.deliver(&mails);
+    let logs = async || {
+        body(&Call::new("GET", "/api/webhook_logs?days=1&limit=50").known().send(worker.port()).await)
+    };
+    let told = until("the attempt in the log", PATIENCE, async || {
+        let logs = logs().await;
+        if logs["count"].as_u64().is_some_and(|count| count > 0) { Ok(logs) } else { Err(logs) }
+    })
+    .await;
+    let first = &told["logs"][0];
+    assert_eq!((&first["status"], &first["status_code"]), (&json!("error"), &Value::Null), "{first}");
+    assert!(first["error"].as_str().is_some_and(|why| !why.is_empty()), "{first}");
+    assert!(first["subject"].as_str().is_some_and(|subject| subject.contains(&mails[0].mark)), "{first}");
+
+    site.receiver.reopen().await;
+    until("the webhook", PATIENCE, async || crate::support::checks::all_accepted(&site.receiver, &mails))
+        .await;
+    until("its success in the log", PATIENCE, async || {
+        let logs = logs().await;
+        if logs["logs"][0]["status"] == "success" { Ok(()) } else { Err(logs) }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trigger_is_seen_by_looking_and_taken_once() {
     let place = scenario();

@@ -136,7 +136,7 @@ pub(super) async fn pipeline(
                         let prepared = prepared.await;
                         turn.ready().await;
                         namesake.ready().await;
-                        let span = tracing::info_span!("admit", email_id = prepared.key);
+                        let span = tracing::info_span!("admit", email_id = prepared.key, decision = tracing::field::Empty);
                         let result = append(&deps, &thinking, &strangers, &look, prepared);
                         let result = result.instrument(span).await;
                         drop((turn, namesake));
@@ -336,6 +336,10 @@ async fn append(
                 }
                 let (decision, reason) = (prepared.decision.stage(), prepared.decision.reason());
                 tracing::info!(decision, reason, "a mail was taken in");
+                if !appended.already_there {
+                    // Of the admissions that were tried, the one that the trace of the mail goes on from.
+                    tracing::Span::current().record("decision", decision);
+                }
                 let decision = (!appended.already_there).then_some(prepared.decision);
                 return Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there, decision });
             }

@@ -7,6 +7,7 @@
 //!
 //! Answers are read as leniently as the HTTP client can be told to.
 
+mod collector;
 #[cfg(test)]
 mod hostile;
 mod local;
@@ -33,6 +34,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use url::{Host, Url};
 
+pub use collector::{Collector, CollectorError, CollectorHeaders};
 use policy::AddressReach;
 pub use policy::EgressPolicy;
 use pools::Pools;

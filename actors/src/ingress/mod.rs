@@ -86,6 +86,7 @@ impl Ingress {
             deadly: false,
             fence: None,
         };
+        let span = tracing::debug_span!("receive", email_id = tracing::field::Empty);
         let answer = match self.admit.ask(admit).await {
             Ok(Ok(admitted)) => Ok(admitted),
             Ok(Err(AdmitError::Fenced(why) | AdmitError::Journal(why))) => Err(IngressError::NotNow(why)),
@@ -96,7 +97,10 @@ impl Ingress {
         // What came by HTTP: taken now, known before, or not taken.
         let result = match &answer {
             Ok(Admitted { duplicate: true, .. }) => "duplicate",
-            Ok(_) => "new",
+            Ok(admitted) => {
+                span.record("email_id", admitted.email_id.as_str());
+                "new"
+            }
             Err(_) => "failed",
         };
         metrics::counter!("render_signal_mails_pushed_total", "result" => result).increment(1);

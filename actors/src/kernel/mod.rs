@@ -16,4 +16,5 @@ pub mod port;
 pub mod projection;
 pub mod redis;
 pub mod said;
+pub mod trace;
 pub mod words;

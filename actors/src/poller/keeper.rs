@@ -14,7 +14,7 @@ use super::board::{PollerBoard, PollerPhase};
 use super::check::CheckRequests;
 use super::first::FirstReadings;
 use super::log::MailboxLog;
-use super::source::{BUDGET, SourceError};
+use super::source::{BUDGET, SourceError, shown};
 use super::trouble::Troubles;
 use super::visit::{Visit, VisitEnd};
 use super::{Control, LeaseCell, PollerDeps};
@@ -187,7 +187,7 @@ impl Keeper {
     /// mailbox, and takes in anew what the journal does not have any more.
     fn forget(&mut self) {
         tracing::warn!(
-            mailbox = self.deps.source.mailbox(),
+            mailbox = shown(self.deps.source.mailbox()),
             "the journal has lost commits, the mailbox is read again"
         );
         self.log = MailboxLog::new(self.deps.source.mailbox());
@@ -211,7 +211,7 @@ impl Keeper {
         self.board.phase(PollerPhase::Connecting, self.reason.clone(), self.deps.world.now());
         let stopping =
             stopping(self.control.clone(), self.losses.clone(), self.deps.clone(), fence.clone(), stay);
-        let mailbox = self.deps.source.mailbox().to_owned();
+        let mailbox = shown(self.deps.source.mailbox());
         let source = Arc::clone(&self.deps.source);
         let connected = tokio::select! {
             biased;
@@ -285,7 +285,7 @@ impl Keeper {
         self.pause_until = Some(Instant::now() + pause);
         metrics::counter!("render_signal_mailbox_failures_total", "kind" => kind).increment(1);
         tracing::warn!(
-            mailbox = self.deps.source.mailbox(),
+            mailbox = shown(self.deps.source.mailbox()),
             kind,
             why,
             failures = self.failures,

@@ -281,6 +281,8 @@ impl Visit<'_> {
         let mut fetching = session.fetch(wanted, sink);
         let mut result = None;
         let mut open = true;
+        // Since when the next mail is waited for.
+        let mut waited_since = Instant::now();
         while result.is_none() || open {
             tokio::select! {
                 biased;
@@ -295,7 +297,8 @@ impl Visit<'_> {
                     Some(mail) => {
                         self.board.heard(self.deps.world.now());
                         if let Some(candidate) = left.remove(&mail.item) {
-                            self.fetched(mail, candidate, admissions).await?;
+                            let waited = std::mem::replace(&mut waited_since, Instant::now()).elapsed();
+                            self.fetched(mail, candidate, waited, admissions).await?;
                         }
                     }
                     None => open = false,
@@ -316,6 +319,7 @@ impl Visit<'_> {
         &mut self,
         fetched: Fetched,
         mail: MailboxItem,
+        waited: Duration,
         admissions: &mut JoinSet<SettledMail>,
     ) -> Result<(), VisitEnd> {
         let (body, share) = fetched.into_parts();
@@ -346,9 +350,17 @@ impl Visit<'_> {
         let arrived_at = mail.detail.and_then(|detail| detail.arrived_at);
         let admit = Admit { location, arrived_at, source, deadly, fence: Some(self.fence.clone()) };
         let port = self.deps.admit.clone();
+        // Where the trace of the mail begins; which mail it is, is not known before it is taken in.
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        let span = tracing::debug_span!("fetch", waited_ms, email_id = tracing::field::Empty);
         admissions.spawn(async move {
             let answer = ask(&port, admit).await;
-            drop(share);
+            if let Ok(admitted) = &answer
+                && !admitted.duplicate
+            {
+                span.record("email_id", admitted.email_id.as_str());
+            }
+            drop((span, share));
             SettledMail { mail, answer }
         });
         Ok(())

@@ -276,3 +276,33 @@ impl Sink {
         self.mails.send(Fetched { item, body, share: BytesShare(share) }).await.map_err(|_| SinkClosed)
     }
 }
+
+/// A mailbox as the log names it: the log goes where people other than its owner read it, so of an
+/// address the part before the `@` is left out but for its first letter.
+pub(super) fn shown(mailbox: &str) -> String {
+    let part = |part: &str| match part.rsplit_once('@') {
+        Some((local, host)) => {
+            let first: String = local.chars().take(1).collect();
+            format!("{first}***@{host}")
+        }
+        None => part.to_owned(),
+    };
+    mailbox.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_mailbox_it_is_is_not_in_the_log() {
+        for (mailbox, expected) in [
+            ("imap.example.fr/zoe.durand@example.fr/INBOX", "imap.example.fr/z***@example.fr/INBOX"),
+            ("imap.example.fr/signal/INBOX", "imap.example.fr/signal/INBOX"),
+            ("imap.example.fr/@example.fr/INBOX", "imap.example.fr/***@example.fr/INBOX"),
+            ("maildir:/var/mail/signal", "maildir:/var/mail/signal"),
+        ] {
+            assert_eq!(shown(mailbox), expected);
+        }
+    }
+}

@@ -15,7 +15,7 @@ use super::first::FirstReadings;
 use super::flags::Flags;
 use super::keeper::{Stay, Stopping, VisitStop};
 use super::log::{LogError, MailboxLog};
-use super::source::{ListScope, MailboxItem, MailboxSession, MailboxStatus, SourceError, Wake};
+use super::source::{ListScope, MailboxItem, MailboxSession, MailboxStatus, SourceError, Wake, shown};
 use super::state::{Known, MailboxCommand};
 use super::trouble::Troubles;
 use super::{Control, PollerDeps, cursor};
@@ -293,7 +293,7 @@ impl<'a> Visit<'a> {
             .ok_or_else(|| VisitEnd::Journal(format!("the stream of mailbox {mailbox} has no opening")))?;
         if let Some(before) = before.filter(|before| before.validity != known.validity) {
             tracing::warn!(
-                mailbox,
+                mailbox = shown(&mailbox),
                 before = before.validity,
                 after = known.validity,
                 "the server renumbered the mailbox, looking at all mails since the first sight again"

@@ -85,6 +85,8 @@ pub struct WebhookDeps {
     pub keys: Option<SigningKeys>,
     /// How much at a time.
     pub limits: DeliveryLimits,
+    /// Receivers are told which trace a webhook belongs to.
+    pub traced: bool,
 }
 
 /// What decides how long a row waits, of the policy.

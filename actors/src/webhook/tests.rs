@@ -209,6 +209,7 @@ impl Scene {
             receiver: self.receivers.clone(),
             keys: self.keys.clone(),
             limits: DeliveryLimits::default(),
+            traced: true,
         }
     }
 

@@ -88,6 +88,7 @@ impl Site {
         let worker = format!("panics/{worker}");
         let policy = ActiveDocuments::default().policy(&self.env, 1);
         system::start(&Parts {
+            traced: false,
             worker: worker.clone(),
             version: "test".to_owned(),
             worlds: Arc::new(move |name| if name == actor { trapped.clone() } else { plain.clone() }),

@@ -148,6 +148,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
     let policy = active.policy(&stage.env, 1);
     let world = stage.world.clone();
     system::start(&system::Parts {
+        traced: false,
         worker: worker.clone(),
         version: "sim".to_owned(),
         worlds: Arc::new(move |_| world.clone()),

@@ -2,17 +2,21 @@
 //! `METRICS_TOKEN`. Names, hosts, hashes and numbers tell a stranger who the operator is and when
 //! he is not looking. `/metrics`: for those alone, unless `METRICS_PUBLIC` opens it to everybody.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::findings::Severity;
+use crate::health::attention::Item;
 use crate::health::worker::{self, Readiness};
 use crate::http::HttpState;
 use crate::http::access::ApiScope;
 use crate::http::access::bearer::TokenCheck;
 use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::v1::attention;
+use crate::telemetry::metrics::{ASKED, Metric};
 
 /// Whether all may be shown.
 ///
@@ -67,7 +71,8 @@ pub(super) async fn metrics(
         let why = "metrics are for those who send METRICS_TOKEN or have signed in; METRICS_PUBLIC opens them";
         return Err(HttpProblem::new(ProblemKind::Unauthenticated, why));
     }
-    let mut text = states(&readiness(&state).await);
+    let (readiness, items) = attention::known(&state).await;
+    let mut text = asked(&readiness, &items);
     text.push_str(&state.metrics.render());
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -75,24 +80,66 @@ pub(super) async fn metrics(
         .body(text))
 }
 
-/// The states as metrics.
-fn states(readiness: &Readiness) -> String {
-    let mut text = format!(
-        "# HELP render_signal_ready 1 = /readyz says ready.\n# TYPE render_signal_ready gauge\n\
-         render_signal_ready {}\n\
-         # HELP render_signal_check State of each check of /readyz: 0 = ok, 1 = worth a look, 2 = not ready because of it.\n\
-         # TYPE render_signal_check gauge\n",
-        u8::from(readiness.is_ready())
-    );
-    for check in &readiness.checks {
-        let name = &check.name;
+/// What was found out, as metrics.
+fn asked(readiness: &Readiness, items: &[Item]) -> String {
+    let [ready, checks, needs] = &ASKED;
+    let mut text = String::new();
+    let ready_now = u8::from(readiness.is_ready());
+    gauge(&mut text, ready, [format!("{} {ready_now}", ready.name)]);
+    let states = readiness.checks.iter().map(|check| {
         let level = match check.state() {
             Severity::Ok => 0,
             Severity::Warn => 1,
             Severity::Fail => 2,
         };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "render_signal_check{{check=\"{name}\"}} {level}");
+        format!("{}{{check=\"{}\"}} {level}", checks.name, check.name)
+    });
+    gauge(&mut text, checks, states);
+    // A name stands once, however many things have it.
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for item in items {
+        *counts.entry(item.code()).or_default() += item.count();
     }
+    let counts = counts.into_iter().map(|(what, count)| format!("{}{{what=\"{what}\"}} {count}", needs.name));
+    gauge(&mut text, needs, counts);
     text
+}
+
+/// A gauge with its values, as Prometheus reads it. Writing to a String cannot fail.
+fn gauge(text: &mut String, metric: &Metric, values: impl IntoIterator<Item = String>) {
+    let Metric { name, meaning, .. } = metric;
+    let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} gauge");
+    for value in values {
+        let _ = writeln!(text, "{value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::Finding;
+    use crate::health::Check;
+    use crate::health::attention::AttentionKind;
+
+    #[test]
+    fn what_needs_a_person_is_counted_by_what_it_is() {
+        let readiness = Readiness::of(vec![Check::new("lease", Finding::NobodyPollsYet {})]);
+        let dead = |target: &str, count| Item {
+            what: AttentionKind::DeadLetters { target: target.to_owned(), count },
+            since: None,
+        };
+        let unsigned = AttentionKind::Found { check: "deliveries".into(), finding: Finding::Unsigned {} };
+        let text = asked(&readiness, &[dead("a", 2), Item { what: unsigned, since: None }, dead("b", 3)]);
+        let values: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            values,
+            [
+                "render_signal_ready 1",
+                "render_signal_check{check=\"lease\"} 0",
+                "render_signal_attention{what=\"dead_letters\"} 5",
+                "render_signal_attention{what=\"unsigned\"} 1",
+            ]
+        );
+        assert_eq!(text.matches("# TYPE").count(), 3, "{text}");
+    }
 }

@@ -156,6 +156,12 @@ pub(in crate::http) async fn look(state: &HttpState) -> Result<AttentionReport, 
     Ok(AttentionReport { needs: counted.0, ready, mailbox: around.mailbox(), items })
 }
 
+/// How each part is, and what needs a person: of a journal that cannot be read, what else is known.
+pub(in crate::http) async fn known(state: &HttpState) -> (Readiness, Vec<Item>) {
+    let (around, counted) = tokio::join!(Around::now(state), counted(state));
+    items(state, &around, &counted.unwrap_or_default())
+}
+
 /// How many things need a person; 0 when the journal does not answer, too. Every page asks: what the
 /// parts said a moment ago will do, and one look is for all who ask at once.
 pub(in crate::http) async fn count(state: &HttpState) -> u64 {

@@ -15,7 +15,11 @@ pub(super) async fn timed<T, E>(
     // render_signal_config_store_seconds{store,operation}: how long a back end took.
     metrics::histogram!("render_signal_config_store_seconds", "store" => store, "operation" => operation)
         .record(start.elapsed().as_secs_f64());
-    if answer.is_err() {
+    if answer.is_ok() {
+        metrics::gauge!("render_signal_config_store_consecutive_failures", "store" => store).set(0.0);
+    } else {
+        // render_signal_config_store_consecutive_failures{store}: no answer since the last one.
+        metrics::gauge!("render_signal_config_store_consecutive_failures", "store" => store).increment(1.0);
         // render_signal_config_store_errors_total{store,operation}: answers that were none.
         metrics::counter!("render_signal_config_store_errors_total", "store" => store, "operation" => operation)
             .increment(1);

@@ -20,6 +20,7 @@ use super::super::target::address;
 use super::{Permit, local_fault, request};
 use crate::egress::{Answer, SendError};
 use crate::kernel::event::DomainEvent as _;
+use crate::kernel::trace;
 use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
 use crate::mail::windows;
@@ -199,7 +200,11 @@ async fn outgoing(
             Some((timestamp, signing.await))
         }
     };
-    let headers = request::headers(id, meta.mode, signature)?;
+    let mut headers = request::headers(id, meta.mode, signature)?;
+    if dispatcher.deps.traced {
+        let attempt = meta.attempts.saturating_add(1);
+        request::belongs_to(&mut headers, trace::traceparent(&meta.email_id, &meta.target, attempt))?;
+    }
     let (timeout, verify_certificate) = (policy.webhook_timeout, policy.ssl_verify);
     Ok(Outgoing { url, headers, body, timeout, verify_certificate })
 }

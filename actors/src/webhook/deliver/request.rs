@@ -9,6 +9,9 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
+/// W3C Trace Context.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// A time stamp, in seconds since 1970, and the signature under it.
 pub(in super::super) type Signature = (i64, String);
 
@@ -31,6 +34,15 @@ pub(in super::super) fn headers(
     }
     headers.insert(WEBHOOK_ID, header(id)?);
     Ok(headers)
+}
+
+/// Says which trace the request belongs to, and by which span it is made.
+///
+/// # Errors
+/// When the header cannot be sent.
+pub(super) fn belongs_to(headers: &mut HeaderMap, traceparent: String) -> Result<(), String> {
+    headers.insert(TRACEPARENT, header(traceparent)?);
+    Ok(())
 }
 
 fn header(value: String) -> Result<HeaderValue, String> {
