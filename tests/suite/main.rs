@@ -46,6 +46,7 @@ mod lease;
 mod links;
 mod log;
 mod mailbox;
+mod make;
 mod malformed;
 mod namesakes;
 mod offload;
