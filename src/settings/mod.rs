@@ -38,7 +38,7 @@ use url::Url;
 
 pub(crate) use self::access::AccessSettings;
 pub(crate) use self::ephemeral::is_ephemeral;
-pub(crate) use self::outside::{MakeSettings, Outside};
+pub(crate) use self::outside::Outside;
 pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
 pub(crate) use self::reader::SettingError;
