@@ -32,6 +32,7 @@ use render_signal_actors::lock;
 use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
 use render_signal_actors::lock::store::LeaseStore;
+use render_signal_actors::make::{MakeApi, ScenarioParts};
 use render_signal_actors::poller::imap::ImapSource;
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
@@ -48,6 +49,7 @@ use crate::exit::CommandFailure;
 use crate::http::Reference;
 use crate::http::access::Login;
 use crate::http::compat::config_api::ConfigApi;
+use crate::http::compat::make::MakeAccess;
 use crate::http::compat::utility::TRIGGER;
 use crate::journal::Watched;
 use crate::restart::Restart;
@@ -96,6 +98,7 @@ pub(crate) async fn parts(
         limits: DeliveryLimits::default(),
         traced: settings.traces.is_some(),
         chores: Vec::new(),
+        scenarios: settings.outside.make.is_configured().then(|| scenarios(settings)).transpose()?,
         restarts: Restarts::default(),
         defaults,
         documents,
@@ -305,11 +308,29 @@ pub(crate) fn reference(
         },
         deployer: Deployer::new(http, outside.deploy.clone()),
         restart: restart.clone(),
-        make: outside.make.clone(),
+        make: MakeAccess {
+            host: outside.make.host.clone(),
+            parts: scenarios(settings)?,
+            configured: outside.make.is_configured(),
+        },
         origins: outside.origins.clone().into(),
         started: world.now(),
         trigger: TRIGGER.into(),
     })
+}
+
+/// The scenarios at Make.com, and how they are switched.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+fn scenarios(settings: &Settings) -> Result<ScenarioParts, CommandFailure> {
+    let make = &settings.outside.make;
+    let http = GuardedClient::new(&egress(settings), ClientOptions::default()).map_err(no_client)?;
+    let key = make.key.clone().unwrap_or_default();
+    let api = MakeApi::new(http, &make.host, key, make.auth)
+        .of_organization(make.organization.clone())
+        .through(make.webhook.clone());
+    Ok(ScenarioParts { api: Arc::new(api), scenarios: make.scenarios.clone() })
 }
 
 /// What workers tell each other for a while: in the Redis of their journal, else in memory, since

@@ -43,6 +43,7 @@ pub mod lock;
 #[path = "../../tests/support/port.rs"]
 mod loopback;
 pub mod mail;
+pub mod make;
 pub mod messages;
 pub mod poller;
 pub mod r2;

@@ -12,6 +12,7 @@ use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
 use crate::lock::state::LeaseEvent;
 use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
+use crate::make::state::ScenarioEvent;
 use crate::poller::check::CheckEvent;
 use crate::poller::state::MailboxEvent;
 use crate::webhook::events::{DeliveryEvent, RateEvent, TargetEvent};
@@ -54,6 +55,7 @@ capabilities![
     MailboxEvent,
     CheckEvent,
     LeaseEvent,
+    ScenarioEvent,
     ConfigEvent,
     WorkerEvent,
     SessionEvent,

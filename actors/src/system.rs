@@ -35,8 +35,9 @@ use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{Commit, Expected, Journal, Loss, StreamWrite, lost};
 use crate::kernel::port::Port;
 use crate::lock::store::LeaseStore;
-use crate::lock::{LockActor, LockDeps, WireLock};
+use crate::lock::{LockActor, LockDeps, POLLER, WireLock};
 use crate::mail::policy::PolicyCell;
+use crate::make::{ScenarioControl, ScenarioParts};
 use crate::messages::{
     Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, PolicyChanged,
     ReadAgain,
@@ -107,6 +108,8 @@ pub struct Parts {
     pub limits: DeliveryLimits,
     /// What must be done now and then.
     pub chores: Vec<Chore>,
+    /// Scenarios at Make.com that follow the settings; `None` = there are none.
+    pub scenarios: Option<ScenarioParts>,
     /// How often an actor may be restarted.
     pub restarts: Restarts,
 }
@@ -299,6 +302,17 @@ pub fn start(parts: &Parts) -> System {
             }),
         );
         wire(Port::new("lock", &lock, 1, ASK), WireLock(Port::new("poller", &poller, 4, ASK)));
+        if let Some(make) = &parts.scenarios {
+            let control = ScenarioControl {
+                world: world("scenarios"),
+                journal: Arc::clone(journal),
+                policy: Arc::clone(policy),
+                lock: Port::new("lock", &lock, 1, ASK),
+                lease: POLLER,
+                make: make.clone(),
+            };
+            starter.start("scenarios", ChoreActor::new(control.chore()));
+        }
         lock_probe = Some(Port::new("lock", &lock, 8, ASK));
     }
     let config = starter.start(

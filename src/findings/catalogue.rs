@@ -434,6 +434,10 @@ findings! {
     DeployIncomplete "deploy_incomplete" Warn {}
         "RENDER_API_KEY et RENDER_SERVICE_ID déploient ensemble\u{a0}: l'un est défini, l'autre ne l'est pas",
         "RENDER_API_KEY and RENDER_SERVICE_ID deploy together: one is set, the other is not";
+    MakeWebhookIncomplete "make_webhook_incomplete" Warn {}
+        "MAKE_WEBHOOK_CONTROL_URL et MAKE_WEBHOOK_API_KEY pilotent les scénarios ensemble\u{a0}: l'un est défini, l'autre \
+         ne l'est pas",
+        "MAKE_WEBHOOK_CONTROL_URL and MAKE_WEBHOOK_API_KEY switch scenarios together: one is set, the other is not";
     ArchiveInBucket "archive_in_bucket" Warn {}
         "JOURNAL_ARCHIVE_BUCKET et JOURNAL_ARCHIVE_DIR sont tous deux définis\u{a0}: les vieux événements vont dans le \
          bucket",

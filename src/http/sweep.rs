@@ -43,7 +43,7 @@ pub(in crate::http) async fn sweep_now(state: &HttpState, by: &str) -> Result<()
 }
 
 /// Whether a worker of ours may poll, as far as is known: a wish that nobody hears is lost.
-async fn is_polled(state: &HttpState) -> bool {
+pub(in crate::http) async fn is_polled(state: &HttpState) -> bool {
     let own = match &state.probe.actors.lock {
         Some(lock) => lock.ask(GetLockStatus).await.is_ok_and(|lock| lock.held),
         None => false,

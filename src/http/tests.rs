@@ -25,6 +25,7 @@ use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::mail::policy::{Policy, PolicyCell};
+use render_signal_actors::make::{MakeApi, MakeAuth, ScenarioParts};
 use render_signal_actors::messages::{
     Admit, AdmitError, ConfigStatus, DocumentStatus, GetConfigStatus, GetLockStatus, GetPollerStatus,
     GetR2Status, GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
@@ -32,18 +33,19 @@ use render_signal_actors::messages::{
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::test_webhook::Tester;
 use render_signal_actors::{readmodel, system};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::access::{ApiScope, Scopes};
 use super::*;
+use crate::http::compat::make::MakeAccess;
 use crate::journal::Watched;
 use crate::restart::Restart;
 use crate::services::backup::Backups;
 use crate::services::board::WorkerBoard;
 use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
-use crate::settings::Make;
 use crate::settings::Storage;
 
 /// Says what every actor would.
@@ -174,7 +176,19 @@ fn reference(says: &actix::Addr<Says>, world: &World) -> Reference {
             DeploySettings::default(),
         ),
         restart: Restart::default(),
-        make: Make { host: String::new(), autorepondeur: 1, recadrage: 2, has_key: false },
+        make: MakeAccess {
+            host: String::new(),
+            parts: ScenarioParts {
+                api: Arc::new(MakeApi::new(
+                    GuardedClient::new(&egress, ClientOptions::default()).expect("a client"),
+                    "127.0.0.1",
+                    SecretString::from("key"),
+                    MakeAuth::Token,
+                )),
+                scenarios: Vec::new(),
+            },
+            configured: false,
+        },
         origins: Arc::new([]),
         started: world.now(),
         trigger: std::env::temp_dir().join("render-signal-no-trigger.json"),

@@ -42,7 +42,7 @@ use url::Url;
 
 use self::access::AccessSettings;
 pub(crate) use self::ephemeral::is_ephemeral;
-pub(crate) use self::outside::{Make, Outside};
+pub(crate) use self::outside::Outside;
 pub(crate) use self::own_server::OwnServer;
 pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;

@@ -317,7 +317,7 @@ fn what_has_no_effect_is_named_with_what_has() {
         ("REDIS_LOCK_TTL_SECONDS", "POLLER_LOCK_TTL_SECONDS"),
         ("R2_ALLOWED_DOMAINS", "file services"),
         ("WEBHOOK_FALLBACK_ON_415", "WEBHOOK_DELIVERY_MODE"),
-        ("MAKECOM_API_KEY", "Make.com"),
+        ("RESTART_CMD", "no command is run"),
         ("GMAIL_INGRESS_IP_CHECK_ENABLED", "INGRESS_HMAC_SECRET"),
         ("EMAIL_ID_INFLIGHT_LOCK_PREFIX", "admitted once"),
     ] {
@@ -325,6 +325,27 @@ fn what_has_no_effect_is_named_with_what_has() {
         let expected = format!("{name} is set but has no effect");
         assert!(said.iter().any(|said| said.starts_with(&expected) && said.contains(word)), "{said:?}");
     }
+}
+
+#[test]
+fn scenarios_are_switched_with_a_key_or_a_whole_control_webhook() {
+    let url = ("MAKE_WEBHOOK_CONTROL_URL", "https://hook.eu2.make.com/control");
+    let key = ("MAKE_WEBHOOK_API_KEY", "a key");
+    for (more, configured, warned) in [
+        (&[][..], false, false),
+        (&[("MAKECOM_API_KEY", "mk")], true, false),
+        (&[url, key], true, false),
+        (&[url], false, true),
+        (&[key], false, true),
+    ] {
+        let settings = good(more);
+        assert_eq!(settings.outside.make.is_configured(), configured, "{more:?}");
+        let said = warnings(&settings);
+        assert_eq!(said.iter().any(|said| said.contains("MAKE_WEBHOOK_API_KEY")), warned, "{said:?}");
+    }
+    let settings = good(&[("MAKECOM_API_KEY", "mk"), ("MAKE_SCENARIO_ID_RECADRAGE", "0")]);
+    let scenarios = &settings.outside.make.scenarios;
+    assert!(scenarios.len() == 1 && scenarios[0].name == "autorepondeur", "{scenarios:?}");
 }
 
 #[test]

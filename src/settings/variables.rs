@@ -245,21 +245,21 @@ variables! {
     RENDER_API_KEY: Secret, Default(""), "rnd_…", "key of Render's API, which deploys where there is no hook, or where the hook fails";
     RENDER_SERVICE_ID: Text, Default(""), "srv-…", "the service that RENDER_API_KEY deploys";
     RENDER_DEPLOY_CLEAR_CACHE: Choice(&["clear", "do_not_clear"]), Default("do_not_clear"), "clear", "whether a deploy by the API begins without the build cache";
-    MAKE_API_HOST: Text, Default("eu1.make.com"), "eu2.make.com", "host of Make.com's API, as /api/make/status_all tells it; nothing is called there yet";
-    MAKE_SCENARIO_ID_AUTOREPONDEUR: Int(0, UNBOUNDED), Default("7448207"), "7448207", "scenario at Make.com, as /api/make/status_all tells it";
-    MAKE_SCENARIO_ID_RECADRAGE: Int(0, UNBOUNDED), Default("6649843"), "6649843", "scenario at Make.com, as /api/make/status_all tells it";
+    MAKECOM_API_KEY: Secret, Default(""), "a Make.com API token", "token of Make.com's API (scopes scenarios:read and scenarios:write): with it the scenarios stop during a vacation, while polling is switched off and while sending is, and run again after that; unset = they are left alone";
+    MAKE_API_AUTH_TYPE: Text, Default("Token"), "Bearer", "how that token is sent: Bearer, or Token, which any other text means";
+    MAKE_API_ORG_ID: Text, Default(""), "12345", "organization at Make.com, sent as X-Organization; unset = it is not sent";
+    MAKE_API_HOST: Text, Default("eu1.make.com"), "eu2.make.com", "host of Make.com's API: the zone in the address of your account";
+    MAKE_SCENARIO_ID_AUTOREPONDEUR: Int(0, UNBOUNDED), Default("7448207"), "7448207", "scenario at Make.com that is started and stopped; 0 = none";
+    MAKE_SCENARIO_ID_RECADRAGE: Int(0, UNBOUNDED), Default("6649843"), "6649843", "scenario at Make.com that is started and stopped; 0 = none";
+    MAKE_WEBHOOK_CONTROL_URL: Secret, Default(""), "https://hook.eu2.make.com/…", "a webhook that switches scenarios instead of Make.com's API, with MAKE_WEBHOOK_API_KEY; it is sent action (start or stop), scenario_id and api_key";
+    MAKE_WEBHOOK_API_KEY: Secret, Default(""), "a key", "the api_key that is sent to MAKE_WEBHOOK_CONTROL_URL";
 
     // Known, without effect.
-    MAKECOM_API_KEY: Secret, NoEffect, "a Make.com API token", "Make.com scenarios are not switched yet";
     HTTPS_PROXY or "https_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "every request goes to its server directly: what is let out is decided by the address that is connected to";
     HTTP_PROXY or "http_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "as HTTPS_PROXY";
     ALL_PROXY or "all_proxy": Secret, NoEffect, "socks5://proxy.example.fr:1080", "as HTTPS_PROXY";
     RESTART_CMD: Text, NoEffect, "systemctl restart render-signal", "no command is run: /api/restart_server stops the program in order, and whoever watches it starts it again";
     DEPLOY_CMD: Text, NoEffect, "systemctl reload render-signal", "no command is run: RENDER_DEPLOY_HOOK_URL, or RENDER_API_KEY and RENDER_SERVICE_ID, deploy";
-    MAKE_WEBHOOK_CONTROL_URL: Secret, NoEffect, "https://hook.eu2.make.com/…", "Make.com scenarios by webhook";
-    MAKE_WEBHOOK_API_KEY: Secret, NoEffect, "a key", "Make.com scenarios by webhook";
-    MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
-    MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
     PROCESSED_EMAIL_IDS_REDIS_KEY: Text, NoEffect, "r:ss:processed_email_ids:v1", "mails known to the reference system";
     PROCESSED_SUBJECT_GROUPS_REDIS_KEY: Text, NoEffect, "r:ss:processed_subject_groups:v1", "subject groups known to the reference system";
     SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";

@@ -49,6 +49,7 @@ mod lease;
 mod links;
 mod log;
 mod mailbox;
+mod make;
 mod malformed;
 mod monitoring;
 mod namesakes;

@@ -111,6 +111,7 @@ impl Site {
             keys: None,
             limits: DeliveryLimits::default(),
             chores: Vec::new(),
+            scenarios: None,
             restarts: Restarts::default(),
         })
     }

@@ -171,6 +171,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
         keys: None,
         limits: DeliveryLimits::default(),
         chores: Vec::new(),
+        scenarios: None,
         restarts: Restarts::default(),
     })
 }

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use render_signal_actors::deploy::{DeployError, Deployed};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::{CompatRefusal, CompatResult, success};
 use crate::http::HttpState;
@@ -93,28 +93,4 @@ fn refused(error: &DeployError) -> CompatRefusal {
              RENDER_SERVICE_ID.",
         ),
     }
-}
-
-/// Scenarios of Make.com, as they are configured; nothing is called.
-fn scenarios(state: &HttpState) -> Value {
-    let make = &state.reference.make;
-    json!({
-        "autorepondeur": { "scenario_id": make.autorepondeur },
-        "recadrage": { "scenario_id": make.recadrage },
-    })
-}
-
-/// GET `/api/make/status_all`.
-pub(super) async fn make_status(state: Data<HttpState>) -> CompatResult {
-    Ok(success(json!({ "scenarios": scenarios(&state), "host": state.reference.make.host })))
-}
-
-/// POST `/api/make/toggle_all`: what cannot be done is not said to be done.
-pub(super) async fn make_toggle(state: Data<HttpState>) -> CompatResult {
-    if !state.reference.make.has_key {
-        return Err(CompatRefusal::bad("Clé API Make manquante (MAKECOM_API_KEY)."));
-    }
-    let message =
-        "Le pilotage des scénarios Make n'est pas encore disponible : aucun scénario n'a été modifié.";
-    Err(CompatRefusal::new(StatusCode::NOT_IMPLEMENTED, message))
 }

@@ -9,7 +9,8 @@
 //! | [`store`] | the documents of the shared store |
 //! | [`magic_link`] | sign-in links |
 //! | [`logs`] | what was tried to send |
-//! | [`admin`] | check, restart, deploy; scenarios of Make.com |
+//! | [`admin`] | check, restart, deploy |
+//! | [`make`] | scenarios of Make.com |
 //! | [`utility`] | ping, diagnosis, the trigger |
 //! | [`test_api`], [`cors`] | for those who have `TEST_API_KEY` |
 //!
@@ -24,6 +25,7 @@ mod flags;
 mod ingress;
 mod logs;
 mod magic_link;
+pub(crate) mod make;
 mod polling;
 mod prefs;
 mod rules;
@@ -47,12 +49,12 @@ use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::webhook::sign::SigningKeys;
 use render_signal_actors::webhook::test_webhook::Tester;
 
+use self::make::MakeAccess;
 use super::HttpState;
 use super::access::ApiScope;
 use super::problem::RefusalFormat;
 use super::routes::{Route, RouteAccess, Takes};
 use crate::restart::Restart;
-use crate::settings::Make;
 
 /// What the handlers of this room need beside the others.
 #[derive(Clone)]
@@ -73,8 +75,8 @@ pub(crate) struct Reference {
     pub(crate) deployer: Deployer,
     /// Has the program stop.
     pub(crate) restart: Restart,
-    /// What is told of Make.com.
-    pub(crate) make: Make,
+    /// Scenarios at Make.com.
+    pub(crate) make: MakeAccess,
     /// Whose pages may use the test API.
     pub(crate) origins: Arc<[String]>,
     /// When the process started.
@@ -159,8 +161,8 @@ fn administration() -> Vec<Route> {
         post("/api/check_emails_and_download", || to(admin::check_now)),
         post("/api/restart_server", || to(admin::restart)),
         post("/api/deploy_application", || to(admin::deploy)),
-        post("/api/make/toggle_all", || to(admin::make_toggle)),
-        Route::get("/api/make/status_all", RouteAccess::Api(ApiScope::Read), || to(admin::make_status)),
+        post("/api/make/toggle_all", || to(make::toggle)),
+        Route::get("/api/make/status_all", RouteAccess::Api(ApiScope::Read), || to(make::status)),
     ]
 }
 

@@ -41,8 +41,7 @@ pub(super) async fn runtime(state: Data<HttpState>) -> CompatResult {
         "last_poll_cycle_ts": heard,
         "last_webhook_sent_ts": last_sent,
         "bg_poller_thread_alive": alive,
-        // There is none.
-        "make_watcher_thread_alive": false,
+        "make_watcher_thread_alive": state.reference.make.configured && state.probe.actors.lock.is_some(),
         "enable_background_tasks": state.reference.env.background_tasks,
         "server_time_utc": iso(now),
     })))

@@ -6,6 +6,7 @@
 //! | [`stores`] | where the documents are, and how each is |
 //! | [`carry`], [`import`] | migrate, check, export; import with a preview |
 //! | [`journal`], [`copies`], [`service`] | the journal and its copies; copies of files; deploy and restart |
+//! | [`make`] | scenarios at Make.com |
 //! | [`trial`] | a test webhook |
 //! | [`events`] | the last events, a page of their own |
 //!
@@ -18,6 +19,7 @@ mod copies;
 mod events;
 mod import;
 mod journal;
+mod make;
 mod sayings;
 mod service;
 mod stores;
@@ -37,6 +39,7 @@ use self::checks::DoctorChecksView;
 use self::copies::CopiesView;
 use self::import::ImportForm;
 use self::journal::{JournalPart, VerifyView};
+use self::make::MakeView;
 use self::service::ServiceView;
 use self::stores::StoresView;
 use self::trial::TrialView;
@@ -64,6 +67,8 @@ pub(super) fn routes() -> Vec<Route> {
         form("/systeme/essai", || to(trial::show)),
         form("/systeme/essai/envoyer", || to(trial::send)),
         form("/systeme/copies", || to(copies::rebuild)),
+        form("/systeme/make/demarrer", || to(make::start)),
+        form("/systeme/make/arreter", || to(make::stop)),
         form("/systeme/deployer", || to(service::deploy)),
         form("/systeme/redemarrer", || to(service::restart)),
         long("/systeme/import", || to(import::preview)),
@@ -91,6 +96,7 @@ struct SystemPage {
     stores: Result<StoresView, String>,
     journal: Result<JournalPart, String>,
     copies: CopiesView,
+    make: Option<MakeView>,
     service: ServiceView,
     migrate: Option<Confirm>,
     trial: TrialView,
@@ -140,12 +146,13 @@ async fn page(
     mut told: SystemResults,
 ) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
-    let (frame, part, stores, journal, copies) = tokio::join!(
+    let (frame, part, stores, journal, copies, make) = tokio::join!(
         visit.frame(Section::System, w.title),
         workers::part(visit),
         stores::view(visit),
         journal::part(visit),
         copies::view(visit),
+        make::view(visit),
     );
     let page = SystemPage {
         frame,
@@ -154,6 +161,7 @@ async fn page(
         stores,
         journal,
         copies,
+        make,
         service: service::view(visit),
         migrate: carry::confirm(visit),
         trial: told.trial.take().unwrap_or_else(|| trial::form(visit)),

@@ -206,6 +206,31 @@ words! {
     last_copies: "Dernières copies", "Last copies";
     open_copy: "Ouvrir", "Open";
 
+    scenarios: "Scénarios Make", "Make scenarios";
+    scenarios_hint: "Ils s'arrêtent pendant les vacances et quand la relève ou l'envoi est coupé, et repartent ensuite. Un scénario arrêté à la main chez Make le reste.",
+        "They stop during the vacation and while polling or sending is switched off, and run again afterwards. A scenario that was stopped at Make by hand stays so.";
+    scenarios_left_alone: "Rien ne leur a encore été demandé\u{a0}: ils sont comme Make les a.", "Nothing was asked of them yet: they are as Make has them.";
+    scenarios_unknown: "Le journal ne répond pas\u{a0}: ce qui est voulu n'est pas connu.", "The journal does not answer: what is wanted is not known.";
+    scenarios_off: "Make n'est pas configuré\u{a0}: définissez MAKECOM_API_KEY.", "Make is not set up: set MAKECOM_API_KEY.";
+    scenarios_start: "Démarrer les scénarios", "Start the scenarios";
+    scenarios_start_ask: "Démarrer les scénarios chez Make\u{a0}?", "Start the scenarios at Make?";
+    scenarios_stop: "Arrêter les scénarios", "Stop the scenarios";
+    scenarios_stop_ask: "Arrêter les scénarios chez Make\u{a0}?", "Stop the scenarios at Make?";
+    scenarios_text: "Cela vaut jusqu'au prochain changement des vacances, de la relève ou de l'envoi.",
+        "That holds until the vacation, polling or sending changes next.";
+    scenarios_started: "Make a démarré les scénarios.", "Make has started the scenarios.";
+    scenarios_stopped: "Make a arrêté les scénarios.", "Make has stopped the scenarios.";
+    scenarios_wait: "La demande est notée\u{a0}: Make sera appelé par le processus qui relève la boîte.",
+        "The wish is noted: the worker that polls the mailbox will call Make.";
+    scenarios_not_recorded: "Le journal n'a pas noté la demande\u{a0}: rien n'a été changé, réessayez.",
+        "The journal did not take the wish: nothing was changed, try again.";
+    scenarios_nobody: "Personne ne relève la boîte pour l'instant, donc personne ne peut appeler Make\u{a0}: réessayez dans quelques secondes.",
+        "Nobody polls the mailbox at the moment, so nobody can call Make: try again in some seconds.";
+    scenario_agreed: "comme voulu", "as wanted";
+    scenario_refused: "Make a refusé", "Make refused";
+    scenario_not_asked: "pas encore demandé à Make", "Make was not asked yet";
+    nav_make: "Make", "Make";
+
     service: "Service", "Service";
     deploy: "Déployer", "Deploy";
     deploy_hint: "Demande à Render de construire et de lancer la dernière version.", "Has Render build and start the newest version.";
