@@ -21,10 +21,10 @@ use render_signal_actors::readmodel;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::commands;
 use crate::exit::CommandFailure;
 use crate::findings;
-use crate::settings::{JournalPlace, RedisPlace, Settings};
+use crate::lang::Lang;
+use crate::settings::{JournalPlace, RedisPlace, Settings, environment};
 use crate::words::recorded;
 
 /// Between two lines of the log that say what a start waits for.
@@ -221,7 +221,7 @@ pub(crate) fn say_what_is_kept(place: &JournalPlace, durability: Durability) {
 
 /// A journal that cannot be opened or read ends the command with exit code 4.
 pub(crate) fn refused(error: &JournalError) -> CommandFailure {
-    CommandFailure::journal(commands::lang().one(recorded::said(error)))
+    CommandFailure::journal(Lang::of_locale(environment).one(recorded::said(error)))
 }
 
 /// A journal that remembers whether its last commit was taken, and counts and times them.

@@ -22,6 +22,8 @@ mod telemetry;
 mod type_names;
 #[cfg(test)]
 mod typography;
+#[cfg(test)]
+mod walls;
 mod wiring;
 mod words;
 

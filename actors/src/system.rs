@@ -26,6 +26,7 @@ use crate::chore::{Chore, ChoreActor};
 use crate::config::policy::EnvDefaults;
 use crate::config::store::DocumentStore;
 use crate::config::{ConfigActor, ConfigDeps, WireConfig};
+use crate::config::{GetConfigStatus, ReadAgain};
 use crate::dedup::{DedupActor, DedupDeps};
 use crate::ingress::Ingress;
 use crate::kernel::clock::World;
@@ -34,19 +35,20 @@ use crate::kernel::guardian::{Guardian, GuardianNotice, Notices, Restarts};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{Commit, Expected, Journal, Loss, StreamWrite, lost};
 use crate::kernel::port::Port;
+use crate::lock::GetLockStatus;
 use crate::lock::store::LeaseStore;
 use crate::lock::{LockActor, LockDeps, WireLock};
 use crate::mail::policy::PolicyCell;
-use crate::messages::{
-    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, PolicyChanged,
-    ReadAgain,
-};
+use crate::messages::{Drain, PolicyChanged};
+use crate::poller::GetPollerStatus;
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
+use crate::r2::GetR2Status;
 use crate::r2::{Copies, LinkStore, R2Actor, R2Deps};
+use crate::signing::SigningKeys;
+use crate::webhook::GetWebhookStatus;
 use crate::webhook::port::Receiver;
 use crate::webhook::scheduler::DeliveryLimits;
-use crate::webhook::sign::SigningKeys;
 use crate::webhook::{WebhookActor, WebhookDeps};
 use crate::worker::{ActorRestarted, JournalRegressed, Started, Stopped, WorkerEvent, worker_stream};
 

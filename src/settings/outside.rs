@@ -1,7 +1,7 @@
 //! What the program may have others do, and who may hand mails over to it.
 
 use render_signal_actors::deploy::DeploySettings;
-use render_signal_actors::webhook::sign::SigningKeys;
+use render_signal_actors::signing::SigningKeys;
 use secrecy::SecretString;
 
 use super::reader::VariableReader;

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::kernel::canonical::canonical_hash;
 use crate::kernel::digest::hex;
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
 use crate::kernel::journal::{
@@ -164,7 +165,7 @@ impl Adder {
 /// JSON with sorted keys: the backends keep the order of fields, but need not.
 fn digest(hash: &mut Sha256, facts: &impl Serialize) {
     let value = serde_json::to_value(facts).unwrap_or_default();
-    let text = crate::config::active::canonical_hash(&value);
+    let text = canonical_hash(&value);
     hash.update(text.as_bytes());
 }
 

@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::config::urls::check_target;
 
 const LONG: Duration = Duration::from_secs(20);
 

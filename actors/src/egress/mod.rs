@@ -16,6 +16,7 @@ mod reach;
 mod retry_after;
 mod roots;
 mod stream;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -33,6 +34,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use url::{Host, Url};
 
+pub use ipnet::IpNet;
 use policy::AddressReach;
 pub use policy::EgressPolicy;
 use pools::Pools;
@@ -41,6 +43,7 @@ pub use retry_after::retry_after;
 pub use roots::Roots;
 pub use rustls_pki_types::CertificateDer;
 pub use stream::StreamedAnswer;
+pub use target::check_target;
 pub use tls::authorities;
 
 /// Time for an answer that had arrived while the whole process was stopped.

@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::state::{Lease, LeaseCommand, lease_stream};
+use super::status::{LeaseTrouble, LockStatus};
 use super::store::{LeaseAnswer, LeaseStore, Renewal};
 use crate::kernel::aggregate::{Aggregate, rehydrate};
 use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Loss, StreamWrite, lost};
-use crate::messages::{LeaseTrouble, LockStatus};
 
 /// Name of the lease.
 pub const POLLER: &str = "poller";

@@ -27,6 +27,7 @@ use super::claimed::ClaimedDelivery;
 use super::dead_letters::{RetryError, Undelivered};
 use super::events::{DeliveryCounted, RateEvent, delivery_stream, rate_stream, target_stream};
 use super::port::Outgoing;
+use super::status::WebhookStatus;
 use super::target::breaker::{TargetCommand, TargetState};
 use super::target::{address, carry_out, enable_target};
 use super::*;
@@ -45,7 +46,6 @@ use crate::mail::life::{
 use crate::mail::outbox_rows::{self, DeliverMeta, InWindow};
 use crate::mail::policy::{Ordering as Order, Policy, Priority, Target};
 use crate::mail::samples;
-use crate::messages::WebhookStatus;
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -38,7 +38,7 @@ use futures::StreamExt as _;
 use render_signal_actors::config::documents::{self, FieldProblem, Key};
 use render_signal_actors::config::edit::{BasedOn, Edit, EditError, Editor, MAX_DOCUMENT_BYTES};
 use render_signal_actors::config::store::{Revision, StoreError, StoreReading};
-use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::egress::IpNet;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;

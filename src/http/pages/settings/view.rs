@@ -5,7 +5,7 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::documents::prefs::ProcessingPrefs;
 use render_signal_actors::config::history::HistoryVersion;
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::messages::GetWebhookStatus;
+use render_signal_actors::webhook::GetWebhookStatus;
 use serde_json::Value;
 
 use super::effect::{self, Effect};
