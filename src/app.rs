@@ -2,37 +2,36 @@
 //!
 //! Also what `demo` shares with it: the runtime, and the one place that starts actors and server.
 
-use std::future::Future;
-use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::Duration;
+mod background;
+mod http_state;
+mod listener;
+mod signals;
+mod stop;
 
-use actix_web::dev::ServerHandle;
+use std::future::Future;
+use std::net::TcpListener;
+use std::sync::Arc;
+
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::access::links::MagicLinks;
 use render_signal_actors::access::upkeep;
-use render_signal_actors::archive::Archiver;
-use render_signal_actors::egress::Roots;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
-use render_signal_actors::kernel::port::Port;
-use render_signal_actors::messages::ReadAgain;
-use render_signal_actors::retention::Retention;
-use render_signal_actors::search::Search;
 use render_signal_actors::system::{self, Parts, System};
-use tokio::net::TcpSocket;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use self::background::{keep_alive, retention, search};
+use self::listener::bind;
+pub(crate) use self::listener::listen;
+pub(crate) use self::signals::Signals;
+use self::signals::{OtherSignals, heed};
+use self::stop::until_the_end;
 use crate::descriptors::Descriptors;
 use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::health::eviction;
 use crate::health::probe::{Draining, Idle, Pulse, StatusProbe};
-use crate::http::access::bearer::{Guesses, TokenDigest};
-use crate::http::access::{Access, Login};
+use crate::http::access::bearer::TokenDigest;
 use crate::http::bodies::BodyPermits;
-use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::recent::Recent;
 use crate::http::streams::StreamLimit;
@@ -43,19 +42,6 @@ use crate::services::board::WorkerBoard;
 use crate::settings::Settings;
 use crate::telemetry::traces::TraceExporter;
 use crate::{disk, privacy, telemetry, wiring};
-
-/// From the signal to the end of the process; Render kills after 30 s.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
-/// Of that, what the HTTP server and the journal may take at the end.
-const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(4);
-/// Between two beats of the actors' thread.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
-/// How often it is checked whether the journal still answers.
-const JOURNAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// Connections that may wait to be accepted. More are refused by the system.
-const ACCEPT_BACKLOG: u32 = 256;
-/// Beats between two rounds of the metrics' housekeeping.
-const BEATS_PER_UPKEEP: u32 = 5;
 
 async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, CommandFailure> {
     wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
@@ -158,11 +144,11 @@ impl Service {
         let disk = disk::watch(settings.storage.data_dir.clone());
         let draining = Draining::default();
         let pulse = Pulse::new();
-        let shared = wiring::shared_facts(settings, world)?;
-        let login = wiring::login(settings, &parts, world, &shared)?;
+        let shared = http_state::shared_facts(settings, world)?;
+        let login = http_state::login(settings, &parts, world, &shared)?;
         let links = Arc::clone(&login.links);
         let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
-        let services = wiring::services(settings, &parts, journal, &shared, world);
+        let services = http_state::services(settings, &parts, journal, &shared, world);
         let (probe, probed) = watch::channel(None);
         let board = services.board.clone();
         let says = board.clone().chore(probed, draining.clone(), pulse.clone());
@@ -183,7 +169,7 @@ impl Service {
         probe.send_replace(Some(asked.clone()));
         keep_alive(pulse.clone(), metrics.clone());
         let restart = Restart::default();
-        let reference = wiring::reference(settings, &parts, actors.ingress.clone(), &restart, world)?;
+        let reference = http_state::reference(settings, &parts, actors.ingress.clone(), &restart, world)?;
         let state = HttpState {
             probe: asked,
             services,
@@ -192,10 +178,10 @@ impl Service {
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(TokenDigest::new),
             metrics_public: settings.metrics_public,
-            access: access(settings, login),
-            config_api: wiring::config_api(settings, &parts, world),
+            access: http_state::access(settings, login),
+            config_api: http_state::config_api(settings, &parts, world),
             journal: Arc::clone(journal) as Arc<dyn JournalAdmin>,
-            editor: wiring::editor(&parts, world),
+            editor: http_state::editor(&parts, world),
             world: world.clone(),
             bodies: BodyPermits::default(),
             idempotency: Idempotency::new(shared),
@@ -211,17 +197,6 @@ impl Service {
     }
 }
 
-/// The doors and their keys.
-fn access(settings: &Settings, login: Login) -> Access {
-    Access {
-        api_token: Some(TokenDigest::new(&settings.process_api_token)),
-        scopes: settings.api_token_scopes.clone(),
-        test_key: settings.test_api_key.as_ref().map(TokenDigest::new),
-        guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
-        login: Some(login),
-    }
-}
-
 /// Why this worker has nothing to poll, if that is so.
 fn idle(settings: &Settings) -> Option<Idle> {
     match (settings.defaults.background_tasks, &settings.mail) {
@@ -229,219 +204,6 @@ fn idle(settings: &Settings) -> Option<Idle> {
         (true, None) => Some(Idle::NoMailbox),
         (true, Some(_)) => None,
     }
-}
-
-/// Serves until a signal comes, somebody wants a restart, or an actor is given up; stops everything then. How the
-/// program ends.
-async fn until_the_end(
-    actors: System,
-    mut signals: Signals,
-    restart: &Restart,
-    draining: &Draining,
-    http: ServerHandle,
-    journal: &dyn JournalAdmin,
-) -> Exit {
-    let (reason, exit) = tokio::select! {
-        name = signals.next() => {
-            tracing::info!(signal = name, "stopping");
-            ("signal", Exit::Ok)
-        }
-        () = restart.asked() => {
-            tracing::info!("a restart was asked for, stopping");
-            ("restart", Exit::Restart)
-        }
-        why = gone(journal) => {
-            tracing::error!(why, "the journal was taken away, stopping");
-            ("journal gone", Exit::Journal)
-        }
-        why = actors.escalated() => {
-            tracing::error!(why, "an actor failed again and again, stopping");
-            ("escalation", Exit::Escalated)
-        }
-    };
-    draining.begin();
-    let orderly = async {
-        // Claims and leases that are not given back in time run out by themselves.
-        if tokio::time::timeout(SHUTDOWN_TIMEOUT.saturating_sub(LAST_STEPS_TIMEOUT), actors.stop(reason))
-            .await
-            .is_err()
-        {
-            tracing::warn!("some work was still under way; it comes due again");
-        }
-        http.stop(true).await;
-        journal.close().await;
-    };
-    tokio::select! {
-        stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, orderly) => match stopped {
-            Ok(()) => tracing::info!("stopped"),
-            Err(_) => tracing::warn!(seconds = SHUTDOWN_TIMEOUT.as_secs(), "not stopped in time; what was under way comes due again"),
-        },
-        name = signals.next() => tracing::warn!(signal = name, "a second signal: ending at once; what was under way comes due again"),
-    }
-    exit
-}
-
-/// Why the journal may not be written any more.
-async fn gone(journal: &dyn JournalAdmin) -> String {
-    loop {
-        tokio::time::sleep(JOURNAL_CHECK_INTERVAL).await;
-        if let Some(why) = journal.gone() {
-            return why;
-        }
-    }
-}
-
-fn bind(address: IpAddr, port: u16) -> Result<TcpListener, CommandFailure> {
-    listen(SocketAddr::new(address, port)).map_err(|error| {
-        let advice = if error.kind() == io::ErrorKind::AddrInUse {
-            "; another program has it: set PORT to a free one"
-        } else {
-            ""
-        };
-        CommandFailure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
-    })
-}
-
-/// A listener, the address of which may have been used a moment ago.
-///
-/// # Errors
-/// What the system says.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // As the standard library does it: the connections of the process before may still be dying.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(ACCEPT_BACKLOG)?.into_std()
-}
-
-/// Beats on the actors' thread, and does the metrics' housekeeping.
-fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
-    drop(actix_rt::spawn(async move {
-        let mut ticks = tokio::time::interval(HEARTBEAT_INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for beat in 0_u32.. {
-            ticks.tick().await;
-            pulse.beat();
-            if beat % BEATS_PER_UPKEEP == 0 {
-                metrics.run_upkeep();
-            }
-        }
-    }));
-}
-
-/// What finds mails by their texts. Its index lies beside the journal, or beside what a worker keeps
-/// of one that is elsewhere.
-fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, CommandFailure> {
-    let path = settings.storage.search_index();
-    Search::open(Arc::clone(journal) as Arc<dyn Journal>, Some(path))
-        .map_err(|error| CommandFailure::found(error.to_string()))
-}
-
-/// What drops what is kept no longer.
-fn retention(
-    settings: &Settings,
-    journal: &Arc<Watched>,
-    world: &World,
-) -> Result<Retention, CommandFailure> {
-    Ok(Retention {
-        world: world.clone(),
-        journal: Arc::clone(journal) as Arc<dyn JournalAdmin>,
-        history: settings.storage.config_history,
-        archiver: archiver(settings, journal, world)?,
-    })
-}
-
-/// What moves old events out of the journal, if anything does.
-fn archiver(
-    settings: &Settings,
-    journal: &Arc<Watched>,
-    world: &World,
-) -> Result<Option<Archiver>, CommandFailure> {
-    let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
-    if let Some(why) = settings.no_archive() {
-        tracing::warn!(code = why.code(), why = %why.said(), "old events stay in the journal");
-        return Ok(None);
-    }
-    Ok(Some(Archiver {
-        world: world.clone(),
-        journal: Arc::clone(journal) as Arc<dyn Journal>,
-        store: wiring::archive(settings)?,
-        days,
-    }))
-}
-
-/// The signals that stop the program: SIGTERM, SIGINT and SIGQUIT.
-pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    quit: Signal,
-}
-
-impl Signals {
-    /// From now on they are ours.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-        })
-    }
-
-    /// The name of the next one.
-    pub(crate) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.quit.recv() => "SIGQUIT",
-        }
-    }
-}
-
-/// The signals that end nothing, and would if nobody listened.
-struct OtherSignals {
-    hangup: Signal,
-    user_1: Signal,
-    user_2: Signal,
-}
-
-impl OtherSignals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            user_1: signal(SignalKind::user_defined1())?,
-            user_2: signal(SignalKind::user_defined2())?,
-        })
-    }
-}
-
-/// SIGHUP has the documents and certificates read again. SIGUSR1 and SIGUSR2 are sent by tools that rotate logs;
-/// ours goes to standard error and has no file to reopen.
-fn heed(mut signals: OtherSignals, read_again: Port<ReadAgain>, authorities: Roots) {
-    drop(actix_rt::spawn(async move {
-        loop {
-            let ignored = tokio::select! {
-                _ = signals.hangup.recv() => {
-                    tracing::info!(
-                        signal = "SIGHUP",
-                        "documents are read again, and WEBHOOK_CA_FILE; IMAP_CA_FILE and REDIS_CA_FILE are with each new connection"
-                    );
-                    if let Err(why) = authorities.read_again() {
-                        tracing::error!(why, "WEBHOOK_CA_FILE is not used, the authorities from before stay");
-                    }
-                    if let Err(error) = read_again.ask(ReadAgain).await {
-                        tracing::warn!(%error, "the documents are not read now, but within seconds");
-                    }
-                    continue;
-                }
-                _ = signals.user_1.recv() => "SIGUSR1",
-                _ = signals.user_2.recv() => "SIGUSR2",
-            };
-            tracing::info!(signal = ignored, "nothing to do: the log goes to standard error");
-        }
-    }));
 }
 
 #[cfg(test)]
@@ -452,6 +214,9 @@ mod tests {
     use render_signal_actors::kernel::guardian::Restarts;
 
     use super::*;
+    use crate::http::access::Access;
+    use std::net::IpAddr;
+    use std::time::Duration;
 
     struct NoTime;
     impl Clock for NoTime {
@@ -513,23 +278,29 @@ mod tests {
                 access: Access::default(),
                 config_api: None,
                 journal: Arc::clone(&journal) as Arc<dyn JournalAdmin>,
-                editor: wiring::editor(&parts, &world),
-                services: wiring::services(
+                editor: http_state::editor(&parts, &world),
+                services: http_state::services(
                     &settings,
                     &parts,
                     &journal,
-                    &wiring::shared_facts(&settings, &world)?,
+                    &http_state::shared_facts(&settings, &world)?,
                     &world,
                 ),
                 world: world.clone(),
                 bodies: BodyPermits::default(),
-                idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
+                idempotency: Idempotency::new(http_state::shared_facts(&settings, &world)?),
                 search: search(&settings, &journal)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
                 live: LiveHub::default(),
                 recent: Recent::default(),
                 streams: StreamLimit::new(1),
-                reference: wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?,
+                reference: http_state::reference(
+                    &settings,
+                    &parts,
+                    actors.ingress.clone(),
+                    &restart,
+                    &world,
+                )?,
             },
         )?;
         let signals = Signals::listen()?;

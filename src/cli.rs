@@ -2,14 +2,26 @@
 //! has never seen the program.
 
 pub(crate) mod config;
+mod deliveries;
+mod events;
 pub(crate) mod health;
+mod links;
+mod mails;
 pub(crate) mod rules;
 
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::deliveries::{
+    DeliveriesCommand, DeliveryShowArgs, DeliveryStateArg, EnableArgs, ListArgs, RetryArgs, WhichArgs,
+};
+pub(crate) use self::events::{
+    EventsCommand, EventsExportArgs, EventsImportArgs, EventsShowArgs, TailArgs, VerifyArgs,
+};
+pub(crate) use self::links::{LinksCommand, LinksListArgs, LinksRebuildArgs, LinksStatsArgs};
+pub(crate) use self::mails::{MailShowArgs, MailStateArg, MailsCommand, MailsListArgs, ReleaseArgs};
 use crate::lang::Lang;
 
 /// The exit codes, as shown under `--help` (and checked against [`crate::exit::Exit`]).
@@ -237,300 +249,6 @@ pub(crate) struct JournalArgs {
     /// File of the journal; by default the one `serve` would use
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
-}
-
-/// The `events` commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum EventsCommand {
-    /// Print the last events, and with --follow those to come
-    Tail(TailArgs),
-    /// Print one stream, such as mail-<email_id>
-    Show(EventsShowArgs),
-    /// Read the whole journal and check it
-    Verify(VerifyArgs),
-    /// Write the whole journal to a file, as JSON Lines
-    Export(EventsExportArgs),
-    /// Fill an empty journal from such a file, and compare
-    Import(EventsImportArgs),
-    /// Say that the journal in Redis is that of this installation, after its mailbox or its
-    /// CONFIG_STORE_REDIS_PREFIX got another name
-    Adopt,
-}
-
-/// Arguments of `events export`.
-#[derive(Debug, Args)]
-pub(crate) struct EventsExportArgs {
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-    /// The file, which must not exist yet; "-" is standard output
-    #[arg(value_name = "FILE.jsonl")]
-    pub(crate) file: PathBuf,
-}
-
-/// Arguments of `events import`.
-#[derive(Debug, Args)]
-pub(crate) struct EventsImportArgs {
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-    /// The file; "-" is standard input
-    #[arg(value_name = "FILE.jsonl")]
-    pub(crate) file: PathBuf,
-}
-
-/// Arguments of `events tail`.
-#[derive(Debug, Args)]
-pub(crate) struct TailArgs {
-    /// How many events to start with
-    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
-    pub(crate) lines: usize,
-    /// Keep printing as events happen
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// Only streams that begin with this, such as delivery-
-    #[arg(long, value_name = "PREFIX", default_value = "")]
-    pub(crate) stream_prefix: String,
-    /// One JSON object per line
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `events show`.
-#[derive(Debug, Args)]
-pub(crate) struct EventsShowArgs {
-    /// Name of the stream
-    #[arg(value_name = "STREAM")]
-    pub(crate) stream: String,
-    /// One JSON object per line
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `events verify`.
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// Print the report as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// The `deliveries` commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeliveriesCommand {
-    /// Print what has not been delivered, and why
-    List(ListArgs),
-    /// Print every attempt of one delivery, with what its receiver said
-    Show(DeliveryShowArgs),
-    /// Send dead letters again
-    Retry(RetryArgs),
-    /// Let a target that said it is gone (410), or that is being spared, take deliveries again
-    Enable(EnableArgs),
-    /// Cancel webhooks that wait, are retried or were given up
-    Cancel(WhichArgs),
-    /// Send webhooks once more that were delivered or cancelled
-    Again(WhichArgs),
-}
-
-/// Arguments of `deliveries list`.
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// Only those in this state
-    #[arg(long, value_enum)]
-    pub(crate) state: Option<DeliveryStateArg>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// At most this many
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
-    pub(crate) limit: usize,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `deliveries show`.
-#[derive(Debug, Args)]
-pub(crate) struct DeliveryShowArgs {
-    /// As printed by `deliveries list`: <email_id>/<target>
-    #[arg(value_name = "ID")]
-    pub(crate) id: String,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Where a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum DeliveryStateArg {
-    /// Decided and not tried yet
-    Waiting,
-    /// Failed, and will be tried again
-    Retrying,
-    /// Over the rate limit
-    RateLimited,
-    /// The mail waits for a window, a switch or a day, or its webhook for the window
-    Held,
-    /// Given up after the last retry; kept until you retry it
-    Dead,
-    /// The receiver took it (only listed when asked for)
-    Delivered,
-    /// Somebody cancelled it (only listed when asked for)
-    Cancelled,
-}
-
-/// Arguments of `deliveries retry`.
-#[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("which").required(true).multiple(false)))]
-pub(crate) struct RetryArgs {
-    /// Ids as printed by `deliveries list`: <email_id>/<target>
-    #[arg(value_name = "ID", group = "which")]
-    pub(crate) ids: Vec<String>,
-    /// Every dead letter
-    #[arg(long, group = "which")]
-    pub(crate) all_dead: bool,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `deliveries cancel` and `deliveries again`.
-#[derive(Debug, Args)]
-pub(crate) struct WhichArgs {
-    /// Ids: <email_id>/<target>; for `again` also <email_id>, which means all its targets
-    #[arg(value_name = "ID", required = true)]
-    pub(crate) ids: Vec<String>,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `deliveries enable`.
-#[derive(Debug, Args)]
-pub(crate) struct EnableArgs {
-    /// Id of the target: default, or that of a routing rule
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: String,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// The `mails` commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum MailsCommand {
-    /// Print the mails that nothing is sent for, and why
-    List(MailsListArgs),
-    /// Print what has happened to a mail, and which configuration decided
-    Show(MailShowArgs),
-    /// Have mails sent that are held, were skipped or were ignored, or further copies of a mail
-    Release(ReleaseArgs),
-    /// Ignore mails that are held, were skipped, could not be read or were set aside
-    Ignore(ReleaseArgs),
-}
-
-/// Arguments of `mails list`.
-#[derive(Debug, Args)]
-pub(crate) struct MailsListArgs {
-    /// Only those in this state
-    #[arg(long, value_enum)]
-    pub(crate) state: Option<MailStateArg>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// At most this many, the newest
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
-    pub(crate) limit: usize,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `mails show`.
-#[derive(Debug, Args)]
-pub(crate) struct MailShowArgs {
-    /// Which mail: its email_id
-    #[arg(value_name = "ID")]
-    pub(crate) id: String,
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// The `links` commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum LinksCommand {
-    /// Print the copies that the journal knows, newest first
-    List(LinksListArgs),
-    /// Rebuild webhook_links.json from the journal
-    Rebuild(LinksRebuildArgs),
-    /// Count what webhook_links.json holds, by format and provider
-    Stats(LinksStatsArgs),
-}
-
-/// Arguments of `links list`.
-#[derive(Debug, Args)]
-pub(crate) struct LinksListArgs {
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// At most this many
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    pub(crate) limit: usize,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Where a mail stands that nothing is sent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MailStateArg {
-    /// Waits for a window, a switch or a day
-    Held,
-    /// Came outside the window, and its detector does not let it wait
-    Skipped,
-    /// Not wanted
-    Ignored,
-    /// Could not be read
-    Quarantined,
-    /// Workers ended over it, again and again
-    SetAside,
-    /// A further copy of a mail (only listed when asked for)
-    Duplicate,
-}
-
-/// Arguments of `mails release` and `mails ignore`.
-#[derive(Debug, Args)]
-pub(crate) struct ReleaseArgs {
-    /// Ids as printed by `mails list`
-    #[arg(value_name = "EMAIL_ID", required = true)]
-    pub(crate) ids: Vec<String>,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `links rebuild`.
-#[derive(Debug, Args)]
-pub(crate) struct LinksRebuildArgs {
-    /// The list; by default that of WEBHOOK_LINKS_FILE
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) journal: JournalArgs,
-}
-
-/// Arguments of `links stats`.
-#[derive(Debug, Args)]
-pub(crate) struct LinksStatsArgs {
-    /// Print JSON instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// The list; by default that of WEBHOOK_LINKS_FILE
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
 }
 
 /// Arguments of `doctor`.

@@ -23,6 +23,8 @@ mod type_names;
 #[cfg(test)]
 mod typography;
 #[cfg(test)]
+mod walls;
+#[cfg(test)]
 mod weaknesses;
 mod wiring;
 mod words;

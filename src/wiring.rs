@@ -1,33 +1,17 @@
 //! From settings to the parts of a system: which adapter stands behind which port.
 
+mod buckets;
+mod documents;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
-use render_signal_actors::access::links::MagicLinks;
-use render_signal_actors::access::password::Passwords;
-use render_signal_actors::access::sessions::Sessions;
-use render_signal_actors::access::throttle::Throttle;
-use render_signal_actors::access::token::Signer;
-use render_signal_actors::archive::bucket::{BucketArchive, BucketSettings};
-use render_signal_actors::archive::store::{ArchiveStore, FileArchive};
-use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::history::import::put_back;
 use render_signal_actors::config::load::load;
-use render_signal_actors::config::notes::EarlierNotes;
-use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::store::DocumentStore;
-use render_signal_actors::config::store::fallback::{FallbackDeps, FallbackStore};
-use render_signal_actors::config::store::file::FileStore;
-use render_signal_actors::config::store::php::PhpStore;
-use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
-use render_signal_actors::deploy::Deployer;
 use render_signal_actors::egress::{ClientOptions, Collector, EgressPolicy, GuardedClient};
-use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::ephemeral::{Ephemeral, MemoryEphemeral, RedisEphemeral};
 use render_signal_actors::kernel::guardian::Restarts;
-use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
+use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::lock;
 use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
@@ -36,31 +20,16 @@ use render_signal_actors::make::{MakeApi, ScenarioParts};
 use render_signal_actors::poller::imap::ImapSource;
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
-use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
-use render_signal_actors::r2::worker::WorkerClient;
-use render_signal_actors::r2::{Copied, Copies, Job, LinkStore, NoCopy};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::scheduler::DeliveryLimits;
-use render_signal_actors::webhook::test_webhook::Tester;
-use tokio::sync::Semaphore;
 
+pub(crate) use self::buckets::{archive, archive_bucket, bucket};
+use self::buckets::{copies, links};
+use self::documents::adopt_notes;
+pub(crate) use self::documents::{documents, redis_documents, remote_documents, shared_documents};
 use crate::exit::CommandFailure;
-use crate::http::Reference;
-use crate::http::access::Login;
-use crate::http::compat::config_api::ConfigApi;
-use crate::http::compat::make::MakeAccess;
-use crate::http::compat::utility::TRIGGER;
-use crate::journal::Watched;
-use crate::restart::Restart;
-use crate::services::Services;
-use crate::services::backup::Backups;
-use crate::services::board::WorkerBoard;
-use crate::services::config::ConfigService;
-use crate::services::jobs::Jobs;
-use crate::settings::{
-    JournalPlace, MailSourceSettings, R2Settings, Settings, Storage, StoreOrder, host_name,
-};
+use crate::settings::{MailSourceSettings, Settings, host_name};
 use crate::telemetry;
 use crate::telemetry::traces::TraceExporter;
 
@@ -138,192 +107,11 @@ fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Comma
     Ok(Arc::new(lease))
 }
 
-/// Where the configuration documents are: the configured stores, one behind the other. The journal
-/// says which changes wait, and what a store that is silent last held; it may be open for looking
-/// only where nothing is changed. A process without one sees the stores alone.
-///
-/// # Errors
-/// When no HTTP client can be set up.
-pub(crate) fn documents(
-    storage: &Storage,
-    env: &Arc<EnvDefaults>,
-    world: &World,
-    journal: Option<Arc<dyn Journal>>,
-) -> Result<Arc<dyn DocumentStore>, CommandFailure> {
-    let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
-    let magic_links = Some(storage.magic_links_file.clone());
-    let files: Arc<dyn DocumentStore> = Arc::new(FileStore::new(storage.config_dir.clone(), magic_links));
-    stores.push(Arc::clone(&files));
-    Ok(chained(stores, env, world, journal).unwrap_or(files))
-}
-
-/// The stores of documents besides files, in the order of `CONFIG_STORE_MODE`.
-///
-/// # Errors
-/// When no HTTP client can be set up, or the address of Redis cannot be used.
-pub(crate) fn remote_documents(
-    storage: &Storage,
-    egress: &EgressPolicy,
-    world: &World,
-) -> Result<Vec<Arc<dyn DocumentStore>>, CommandFailure> {
-    let mut stores: Vec<Arc<dyn DocumentStore>> = Vec::new();
-    if let Some(host) = &storage.php {
-        let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-        stores.push(Arc::new(PhpStore::new(host.clone(), http)));
-    }
-    if let Some(redis) = redis_documents(storage, world)? {
-        let place = if storage.store_order == StoreOrder::RedisFirst { 0 } else { stores.len() };
-        stores.insert(place, redis);
-    }
-    Ok(stores)
-}
-
-/// Redis itself, when documents are there.
-///
-/// # Errors
-/// When the address of Redis cannot be used.
-pub(crate) fn redis_documents(
-    storage: &Storage,
-    world: &World,
-) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
-    Ok(redis_store(storage, world)?.map(|redis| Arc::new(redis) as Arc<dyn DocumentStore>))
-}
-
-fn redis_store(storage: &Storage, world: &World) -> Result<Option<RedisStore>, CommandFailure> {
-    let (Some(server), Some(prefix)) = (&storage.redis, &storage.redis_documents) else { return Ok(None) };
-    let writer = format!("{}/{}", host_name(), std::process::id());
-    let settings = RedisSettings { address: server.clone(), prefix: prefix.clone(), writer };
-    let redis = RedisStore::new(settings, world.clone())
-        .map_err(|error| CommandFailure::found(format!("REDIS_URL: {error}")))?;
-    Ok(Some(redis))
-}
-
-/// Has what earlier versions noted beside the stores become events, once.
-async fn adopt_notes(storage: &Storage, journal: &dyn Journal, world: &World) -> Result<(), CommandFailure> {
-    let redis = redis_store(storage, world)?;
-    let folder = storage.data_dir.join("config-store");
-    let notes = EarlierNotes { folder: &folder, shared: redis.as_ref(), journal, world };
-    notes.adopt().await;
-    Ok(())
-}
-
-/// Redis and the PHP host as one store, or those of them that are configured; no files.
-///
-/// # Errors
-/// See [`remote_documents`].
-pub(crate) fn shared_documents(
-    storage: &Storage,
-    env: &Arc<EnvDefaults>,
-    world: &World,
-    journal: Option<Arc<dyn Journal>>,
-) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
-    let stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
-    Ok(chained(stores, env, world, journal))
-}
-
-fn chained(
-    mut stores: Vec<Arc<dyn DocumentStore>>,
-    env: &Arc<EnvDefaults>,
-    world: &World,
-    journal: Option<Arc<dyn Journal>>,
-) -> Option<Arc<dyn DocumentStore>> {
-    if stores.is_empty() {
-        return None;
-    }
-    let authority = stores.remove(0);
-    let deps = FallbackDeps { world: world.clone(), env: Arc::clone(env), journal };
-    Some(Arc::new(FallbackStore::new(authority, stores, deps)))
-}
-
-/// What serves the documents to those who have `CONFIG_API_SERVE_TOKEN`, if there is one.
-pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
-    let allow = settings.config_api_allow.clone();
-    let token = settings.config_api_serve_token.as_ref()?;
-    Some(ConfigApi::new(token, editor(parts, world), allow))
-}
-
-/// What changes the documents, whoever asks.
-pub(crate) fn editor(parts: &Parts, world: &World) -> Editor {
-    Editor {
-        store: Arc::clone(&parts.documents),
-        env: Arc::clone(&parts.defaults),
-        journal: Some(Arc::clone(&parts.journal)),
-        world: world.clone(),
-    }
-}
-
-/// How people sign in.
-///
-/// # Errors
-/// When the password cannot be used.
-pub(crate) fn login(
-    settings: &Settings,
-    parts: &Parts,
-    world: &World,
-    shared: &Arc<dyn Ephemeral>,
-) -> Result<Login, CommandFailure> {
-    let access = &settings.access;
-    let passwords = Passwords::new(&access.user, &access.password, &access.secret_key)
-        .map_err(|why| CommandFailure::found(format!("TRIGGER_PAGE_PASSWORD {why}")))?;
-    let journal = Arc::clone(&parts.journal);
-    let sessions = Arc::new(Sessions::new(Arc::clone(&journal), world.clone(), passwords.fingerprint()));
-    let signer = Signer::new(access.secret_key.clone());
-    let (editor, life) = (editor(parts, world), access.link_life);
-    let links = MagicLinks::new(editor, journal, Arc::clone(&sessions), signer, &access.user, life);
-    Ok(Login {
-        sessions,
-        links: Arc::new(links),
-        passwords,
-        throttle: Throttle::new(Arc::clone(shared), world.clone()),
-        base_url: access.base_url.clone(),
-        tls: access.tls,
-    })
-}
-
-/// What the endpoints of the reference need besides.
-///
-/// # Errors
-/// When no HTTP client can be set up.
-pub(crate) fn reference(
-    settings: &Settings,
-    parts: &Parts,
-    ingress: Ingress,
-    restart: &Restart,
-    world: &World,
-) -> Result<Reference, CommandFailure> {
-    let outside = &settings.outside;
-    let http = GuardedClient::new(&egress(settings), ClientOptions::default()).map_err(no_client)?;
-    Ok(Reference {
-        env: Arc::clone(&parts.defaults),
-        policy: Arc::clone(&parts.policy),
-        mailbox: settings.mail.as_ref().map(|mail| mail_source(mail).mailbox().to_owned()),
-        ingress,
-        ingress_keys: outside.ingress_keys.clone(),
-        tester: Tester {
-            receiver: Arc::clone(&parts.receiver),
-            keys: parts.keys.clone(),
-            policy: Arc::clone(&parts.policy),
-            allow: settings.defaults.egress_allow.clone(),
-            world: world.clone(),
-        },
-        deployer: Deployer::new(http, outside.deploy.clone()),
-        restart: restart.clone(),
-        make: MakeAccess {
-            host: outside.make.host.clone(),
-            parts: scenarios(settings)?,
-            configured: outside.make.is_configured(),
-        },
-        origins: outside.origins.clone().into(),
-        started: world.now(),
-        trigger: TRIGGER.into(),
-    })
-}
-
 /// The scenarios at Make.com, and how they are switched.
 ///
 /// # Errors
 /// When no HTTP client can be set up.
-fn scenarios(settings: &Settings) -> Result<ScenarioParts, CommandFailure> {
+pub(crate) fn scenarios(settings: &Settings) -> Result<ScenarioParts, CommandFailure> {
     let make = &settings.outside.make;
     let http = GuardedClient::new(&egress(settings), ClientOptions::default()).map_err(no_client)?;
     let key = make.key.clone().unwrap_or_default();
@@ -331,53 +119,6 @@ fn scenarios(settings: &Settings) -> Result<ScenarioParts, CommandFailure> {
         .of_organization(make.organization.clone())
         .through(make.webhook.clone());
     Ok(ScenarioParts { api: Arc::new(api), scenarios: make.scenarios.clone() })
-}
-
-/// What workers tell each other for a while: in the Redis of their journal, else in memory, since
-/// a worker with a journal of its own has no others.
-///
-/// # Errors
-/// When the address of Redis cannot be used.
-pub(crate) fn shared_facts(settings: &Settings, world: &World) -> Result<Arc<dyn Ephemeral>, CommandFailure> {
-    Ok(match &settings.storage.journal {
-        JournalPlace::Redis(place) => {
-            let shared = RedisEphemeral::new(&place.server, &place.prefix);
-            Arc::new(shared.map_err(|error| CommandFailure::found(error.to_string()))?)
-        }
-        JournalPlace::File(_) => Arc::new(MemoryEphemeral::new(world.clone())),
-    })
-}
-
-/// What the service can be asked to do.
-pub(crate) fn services(
-    settings: &Settings,
-    parts: &Parts,
-    journal: &Arc<Watched>,
-    shared: &Arc<dyn Ephemeral>,
-    world: &World,
-) -> Services {
-    Services {
-        configuration: ConfigService { editor: editor(parts, world) },
-        policy: Arc::clone(&parts.policy),
-        jobs: Jobs::new(Arc::clone(&parts.journal), world.clone()),
-        backups: Backups::new(
-            settings.storage.journal.clone(),
-            Arc::clone(journal) as Arc<dyn JournalAdmin>,
-            world.clone(),
-            settings.storage.data_dir.clone(),
-        ),
-        board: WorkerBoard {
-            said: Arc::clone(shared),
-            worker: parts.worker.clone(),
-            started_at: world.now(),
-            version: parts.version.clone(),
-        },
-        doctor: Arc::new(Semaphore::new(1)),
-        verifying: Arc::new(Semaphore::new(1)),
-        links: Arc::new(settings.storage.links.clone()),
-        signed: settings.signing_keys.is_some(),
-        storage: Arc::new(settings.storage.clone()),
-    }
 }
 
 /// Where requests may go.
@@ -395,82 +136,8 @@ pub(crate) fn mail_source(mail: &MailSourceSettings) -> Arc<dyn source::MailSour
     }
 }
 
-fn links(
-    settings: &Settings,
-    egress: &EgressPolicy,
-    world: &World,
-) -> Result<Arc<dyn LinkStore>, CommandFailure> {
-    let Some(r2) = &settings.r2 else { return Ok(Arc::new(NoR2)) };
-    Ok(match r2 {
-        R2Settings::Worker(worker) => {
-            let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-            Arc::new(WorkerClient::new(worker.clone(), Arc::new(http), world.clone()))
-        }
-        R2Settings::Direct(direct) => Arc::new(bucket(direct, egress, world)?),
-    })
-}
-
-/// The bucket that files are copied into directly.
-///
-/// # Errors
-/// When no HTTP client can be set up.
-pub(crate) fn bucket(
-    direct: &DirectSettings,
-    egress: &EgressPolicy,
-    world: &World,
-) -> Result<DirectStore, CommandFailure> {
-    let options = ClientOptions::default();
-    DirectStore::new(direct.clone(), egress, &options, world.clone()).map_err(no_client)
-}
-
-/// Where archived events go.
-///
-/// # Errors
-/// When no HTTP client can be set up.
-pub(crate) fn archive(settings: &Settings) -> Result<Arc<dyn ArchiveStore>, CommandFailure> {
-    Ok(match &settings.archive_bucket {
-        Some(bucket) => Arc::new(archive_bucket(bucket, &egress(settings))?),
-        None => Arc::new(FileArchive::new(settings.storage.archive_dir.clone())),
-    })
-}
-
-/// The bucket of archived events.
-///
-/// # Errors
-/// When no HTTP client can be set up.
-pub(crate) fn archive_bucket(
-    bucket: &BucketSettings,
-    egress: &EgressPolicy,
-) -> Result<BucketArchive, CommandFailure> {
-    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(BucketArchive::new(bucket, http))
-}
-
-fn copies(settings: &Settings) -> Copies {
-    Copies {
-        retention: settings.r2_retention,
-        public_base_url: match &settings.r2 {
-            Some(R2Settings::Worker(worker)) => worker.public_base_url.clone(),
-            Some(R2Settings::Direct(direct)) => Some(direct.public_base_url.clone()),
-            None => None,
-        },
-        list: Some(Arc::new(settings.storage.links.clone())),
-    }
-}
-
-fn no_client(error: render_signal_actors::egress::EgressError) -> CommandFailure {
+pub(crate) fn no_client(error: render_signal_actors::egress::EgressError) -> CommandFailure {
     CommandFailure::found(error.to_string())
-}
-
-/// Without R2 no mail is routed through the offload; a mail that was, before R2 was removed
-/// from the configuration, goes on with its source links.
-struct NoR2;
-
-#[async_trait]
-impl LinkStore for NoR2 {
-    async fn offload(&self, _: Job) -> Result<Copied, NoCopy> {
-        Err(NoCopy::lasting("R2 is not configured"))
-    }
 }
 
 /// `<host>/<pid>/<start id>`: unique over restarts, and readable.

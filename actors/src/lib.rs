@@ -20,12 +20,14 @@
 //! | [`search`] | who wrote and what about, found by any part of it |
 //! | [`story`] | all that is known of one mail, in one answer |
 //! | [`ignore`] | a mail that somebody does not want |
+//! | [`stored_mail`] | what the journal still knows of a mail |
+//! | [`signing`] | signatures after Standard Webhooks, made and checked |
 //! | [`registry`] | every kind of event there is |
 //! | [`messages`] | every message between actors |
 //! | [`system`] | who starts, watches and stops whom |
 //!
-//! Dependencies point one way: a capability knows `mail`, `kernel`, `egress`, `s3` and `messages`;
-//! `mail` knows `kernel`, `s3` knows `egress`; `kernel` and `egress` know nobody.
+//! Dependencies point one way: capabilities do not know each other, `kernel` and `egress` know nobody.
+//! Who knows whom is in the map of `ARCHITECTURE.md`, and a test holds every room to it.
 
 pub mod access;
 mod alone;
@@ -52,6 +54,8 @@ pub mod registry;
 pub mod retention;
 pub mod s3;
 pub mod search;
+pub mod signing;
+pub mod stored_mail;
 pub mod story;
 pub mod system;
 pub mod webhook;

@@ -1,4 +1,5 @@
-//! Every message between actors: this file is the protocol.
+//! Every message between actors: this file is the protocol. What the program asks one actor about
+//! itself is in the room of that actor (`status.rs`).
 //!
 //! Who asks whom (an arrow is an ask that waits for an answer). There is no cycle (a test looks),
 //! so no two actors can wait for each other; an answer that must travel against an arrow is a message of its own
@@ -19,12 +20,8 @@ use std::sync::Arc;
 use actix::Message;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 
-use crate::config::documents::{FieldProblem, Governs};
-use crate::config::store::StoreHealth;
 use crate::kernel::journal::Fence;
-use crate::kernel::said::Said;
 use crate::mail::life::Location;
 use crate::mail::policy::Policy;
 use crate::mail::pushed::Pushed;
@@ -153,171 +150,6 @@ pub struct PolicyChanged(pub Arc<Policy>);
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Drain;
-
-/// How is the poller?
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "PollerStatus")]
-pub struct GetPollerStatus;
-
-/// How the poller is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct PollerStatus {
-    /// Name of the mailbox.
-    pub mailbox: String,
-    /// `standby` (no lease), `inactive` (schedule), `connecting`, `watching`, `fetching`, `waiting` (back-off).
-    pub phase: String,
-    /// Why it is inactive or waits.
-    pub reason: Option<String>,
-    /// When the server last said anything.
-    pub last_heard: Option<DateTime<Utc>>,
-    /// Mails on the server that are not yet in the journal.
-    pub lag_mails: u64,
-    /// Arrival of the oldest of them.
-    pub oldest_waiting: Option<DateTime<Utc>>,
-    /// The mailbox has been silent for longer than it should: not ready.
-    pub silent: bool,
-    /// Errors in a row.
-    pub failures: u32,
-}
-
-/// How is the delivery?
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "WebhookStatus")]
-pub struct GetWebhookStatus;
-
-/// How the delivery is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct WebhookStatus {
-    /// Attempts under way.
-    pub in_flight: usize,
-    /// One entry per target that was ever used or is configured.
-    pub targets: Vec<TargetStatus>,
-    /// Sending is switched off.
-    pub paused: bool,
-}
-
-/// How one target is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct TargetStatus {
-    /// Id.
-    pub id: String,
-    /// Masked address.
-    pub url: String,
-    /// `closed` (healthy), `open` (waits after failures), `half_open` (probing), `disabled` (answered 410).
-    pub breaker: String,
-    /// When an open breaker probes next.
-    pub probe_at: Option<DateTime<Utc>>,
-    /// Failures in a row.
-    pub failures: u32,
-    /// Attempts under way.
-    pub in_flight: usize,
-}
-
-/// How is the offload?
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "R2Status")]
-pub struct GetR2Status;
-
-/// How the offload is. Counts start anew with the actor.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct R2Status {
-    /// Mails whose links are being copied.
-    pub in_flight: usize,
-    /// Links copied into R2.
-    pub copied: u64,
-    /// Links whose earlier copy was used again.
-    pub reused: u64,
-    /// Links sent as they were found.
-    pub kept: u64,
-    /// Mails put aside because their draft could not be read.
-    pub parked: u64,
-    /// Mails that wait for copies that cannot be made at the moment.
-    pub put_off: usize,
-    /// What the last of them waits for.
-    pub trouble: Option<String>,
-}
-
-/// Who polls?
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "LockStatus")]
-pub struct GetLockStatus;
-
-/// Who polls.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct LockStatus {
-    /// This worker holds the lease.
-    pub held: bool,
-    /// Fence of its present grant.
-    pub fence: Option<u64>,
-    /// Since when.
-    pub since: Option<DateTime<Utc>>,
-    /// Who holds it, as far as known: the store has said so within the last TTL.
-    pub holder: Option<String>,
-    /// When the store last named a holder.
-    pub seen: Option<DateTime<Utc>>,
-    /// Why the lease can be neither taken nor confirmed at present.
-    pub trouble: Option<LeaseTrouble>,
-    /// A warning to show, such as "file lock: one container only".
-    pub warning: Option<Said>,
-}
-
-/// The lease, or the journal that keeps its fence, does not do what it is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeaseTrouble {
-    /// When it began.
-    pub since: DateTime<Utc>,
-    /// The last answer, or that there was none.
-    pub why: String,
-}
-
-/// Read the documents now, whatever the store's hints say.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub struct ReadAgain;
-
-/// What is configured?
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "ConfigStatus")]
-pub struct GetConfigStatus;
-
-/// What is configured.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct ConfigStatus {
-    /// Version of the policy in force.
-    pub version: u64,
-    /// One entry per document.
-    pub documents: Vec<DocumentStatus>,
-    /// How many workers tell each other what they run; 0 = they cannot.
-    pub workers: usize,
-    /// How the back ends are, the authority first.
-    pub stores: Vec<StoreHealth>,
-    /// What is wanted and cannot be done, such as telling somebody without an address.
-    pub remarks: Vec<Said>,
-}
-
-/// How one document is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct DocumentStatus {
-    /// Key, such as `webhook_config`.
-    pub key: String,
-    /// `absent`, `ok`, `missing` (in force, but not stored any more), `invalid` (the last good
-    /// one is in force, if there is one).
-    pub state: String,
-    /// What is wrong, each naming the field.
-    pub problems: Vec<FieldProblem>,
-    /// What stands still because the document is refused and there is no good one before it.
-    pub withholds: Option<Governs>,
-    /// The document is refused, but its switch says off, which is obeyed.
-    pub switched_off: bool,
-    /// When it was last read anew.
-    pub loaded_at: Option<DateTime<Utc>>,
-    /// SHA-256 of the canonical JSON of the one in force here; empty = none.
-    pub hash: String,
-    /// How many workers have the stored one in force.
-    pub running: usize,
-    /// What the others do, each naming the worker.
-    pub remarks: Vec<Said>,
-}
 
 #[cfg(test)]
 mod tests {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use render_signal_actors::dedup::release::release as release_mail;
-use render_signal_actors::dedup::stored;
 use render_signal_actors::ignore::ignore as ignore_mail;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::heading::Heading;
 use render_signal_actors::readmodel::queries::{DuplicateRow, MailFilter, MailRow, duplicates, mails};
 use render_signal_actors::said;
+use render_signal_actors::stored_mail;
 use serde::Serialize;
 
 use crate::cli::{MailStateArg, MailsListArgs, ReleaseArgs};
@@ -108,7 +108,7 @@ pub(super) async fn heading(
     journal: &dyn Journal,
     email_id: &str,
 ) -> Result<Option<Heading>, CommandFailure> {
-    stored::heading(journal, email_id).await.map_err(|error| CommandFailure::journal(error.to_string()))
+    stored_mail::heading(journal, email_id).await.map_err(|error| CommandFailure::journal(error.to_string()))
 }
 
 fn print<T: Serialize>(

@@ -30,7 +30,7 @@ use crate::lang::Lang;
 use crate::output::{Output, complain};
 use crate::services::ServiceError;
 use crate::settings::{
-    JournalPlace, SettingError, Settings, Storage, describe_errors, installation_from_env,
+    JournalPlace, SettingError, Settings, Storage, describe_errors, environment, installation_from_env,
 };
 use crate::{app, demo, journal, telemetry};
 
@@ -181,11 +181,6 @@ where
     // A name look-up that hangs must not keep the command.
     runtime.shutdown_background();
     outcome
-}
-
-/// A variable of the process's environment; one that is not Unicode counts as malformed text.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// The language of whoever runs the command, for what is said in two.

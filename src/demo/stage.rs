@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::journal::{Due, Hint, Journal, JournalError, Queue};
+use render_signal_actors::stored_mail;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -78,7 +78,7 @@ impl DemoStage {
 
     /// What a mail is called is beside its events.
     async fn call_by_name(&mut self, email_id: &str) -> Result<(), CommandFailure> {
-        let heading = stored::heading(self.journal.as_ref(), email_id).await;
+        let heading = stored_mail::heading(self.journal.as_ref(), email_id).await;
         if let Some(heading) = heading.map_err(|error| CommandFailure::journal(error.to_string()))? {
             self.ledger.call(email_id, heading.subject);
         }

@@ -3,11 +3,15 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::readmodel::queries::NeedsPerson;
 
+use super::probe::Answers;
 use super::worker::Readiness;
 use crate::findings::{Finding, Severity};
+
+/// A worker that has started a moment ago may take the lease yet.
+const SETTLED: TimeDelta = TimeDelta::seconds(15);
 
 /// One thing.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +101,14 @@ pub(crate) struct AttentionInputs {
     pub(crate) limited: u64,
     /// There is a mailbox, and no worker of this installation is known to poll it.
     pub(crate) unpolled: bool,
+}
+
+/// Nobody is known to poll the mailbox, though somebody should: this worker does not, nor does any
+/// of the others. `others` = whether one says that it does; `None` = they cannot be asked now, and one
+/// may well poll.
+pub(crate) fn is_unpolled(answers: &Answers, others: Option<bool>, started_at: DateTime<Utc>) -> bool {
+    let polled = answers.holds_lease() || others.unwrap_or(true);
+    answers.now - started_at > SETTLED && !polled && answers.idle.is_none()
 }
 
 /// All of it; empty = nothing needs anybody.

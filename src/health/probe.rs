@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use actix::Message;
 use chrono::{DateTime, Utc};
+use render_signal_actors::config::{ConfigStatus, GetConfigStatus};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{
     Difference, Durability, Journal as _, JournalAdmin as _, JournalError, Loss, Queue,
 };
 use render_signal_actors::kernel::port::Port;
-use render_signal_actors::messages::{
-    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
-    PollerStatus, R2Status, WebhookStatus,
-};
+use render_signal_actors::lock::{GetLockStatus, LockStatus};
+use render_signal_actors::poller::{GetPollerStatus, PollerStatus};
+use render_signal_actors::r2::{GetR2Status, R2Status};
 use render_signal_actors::retention::Rounds;
 use render_signal_actors::said;
 use render_signal_actors::system;
+use render_signal_actors::webhook::{GetWebhookStatus, WebhookStatus};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -95,6 +96,13 @@ pub(crate) struct Answers {
     pub(crate) retention: Option<Rounds>,
     /// Why nothing is polled here.
     pub(crate) idle: Option<Idle>,
+}
+
+impl Answers {
+    /// This worker polls the mailbox.
+    pub(crate) fn holds_lease(&self) -> bool {
+        self.lock.as_ref().and_then(|lock| lock.as_ref().ok()).is_some_and(|lock| lock.held)
+    }
 }
 
 impl StatusProbe {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
-use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::egress::IpNet;
 
 /// Proxies in a row that are believed; there is no reason for more.
 const MAX_PROXIES: usize = 32;

@@ -2,7 +2,7 @@
 
 use render_signal_actors::kernel::journal::AppendError;
 use render_signal_actors::kernel::said::Said;
-use render_signal_actors::messages::GetLockStatus;
+use render_signal_actors::lock::GetLockStatus;
 use render_signal_actors::poller::check;
 
 use super::HttpState;

@@ -16,6 +16,7 @@ use render_signal_actors::config::active::ActiveDocuments;
 use render_signal_actors::config::documents::DocumentSet;
 use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::config::{ConfigStatus, DocumentStatus, GetConfigStatus};
 use render_signal_actors::deploy::{DeploySettings, Deployer};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::ingress::Ingress;
@@ -24,14 +25,15 @@ use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::kernel::port::Port;
+use render_signal_actors::lock::{GetLockStatus, LockStatus};
 use render_signal_actors::mail::policy::{Policy, PolicyCell};
 use render_signal_actors::make::{MakeApi, MakeAuth, ScenarioParts};
-use render_signal_actors::messages::{
-    Admit, AdmitError, ConfigStatus, DocumentStatus, GetConfigStatus, GetLockStatus, GetPollerStatus,
-    GetR2Status, GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
-};
+use render_signal_actors::messages::{Admit, AdmitError};
+use render_signal_actors::poller::{GetPollerStatus, PollerStatus};
+use render_signal_actors::r2::{GetR2Status, R2Status};
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::test_webhook::Tester;
+use render_signal_actors::webhook::{GetWebhookStatus, WebhookStatus};
 use render_signal_actors::{readmodel, system};
 use secrecy::SecretString;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use render_signal_actors::chore::Chore;
 use render_signal_actors::kernel::ephemeral::Ephemeral;
-use render_signal_actors::messages::PollerStatus;
+use render_signal_actors::poller::PollerStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;

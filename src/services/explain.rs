@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::history::{DecidedUnder, versions_of};
-use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::heavy::Heavy;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::compare::RecordedDecision;
@@ -13,6 +12,7 @@ use render_signal_actors::mail::explain::{Explanation, explain_kept, explain_kno
 use render_signal_actors::mail::groups::{self, KnownGroup};
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
+use render_signal_actors::stored_mail;
 use serde::Serialize;
 
 use super::ServiceError;
@@ -68,7 +68,7 @@ pub(crate) async fn stored(
     journal: &dyn Journal,
     heavy: &Heavy,
 ) -> Result<ExplainedToday, ServiceError> {
-    let Some(known) = stored::known(journal, email_id).await.map_err(ServiceError::journal)? else {
+    let Some(known) = stored_mail::known(journal, email_id).await.map_err(ServiceError::journal)? else {
         return Err(ServiceError::Missing(said!(
             "il n'y a pas de mail {email_id} dans le journal",
             "there is no mail {email_id} in the journal"

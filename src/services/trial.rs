@@ -10,13 +10,13 @@ use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, Editor, UPDATED_AT};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::{Revision, StoreReading};
-use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::Mail;
 use render_signal_actors::mail::compare::{Comparison, RecordedDecision, Trial};
 use render_signal_actors::readmodel::queries::{MailRow, count_since, mails_since};
+use render_signal_actors::stored_mail;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -245,11 +245,11 @@ where
 }
 
 async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(TrialCase, DateTime<Utc>), ServiceError> {
-    let known = stored::known(journal, &row.email_id).await.map_err(ServiceError::journal)?;
+    let known = stored_mail::known(journal, &row.email_id).await.map_err(ServiceError::journal)?;
     let came = known.as_ref().map_or(row.received_at, |known| known.at);
     let (content, recorded) = match known {
         Some(known) => (known.content, known.recorded),
-        None => (Err(stored::ContentGone::Archived), None),
+        None => (Err(stored_mail::ContentGone::Archived), None),
     };
     let content = content.map_err(|why| why.to_string());
     Ok((TrialCase { place: row.email_id.clone(), came: Some(came), content, recorded }, came))

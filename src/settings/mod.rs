@@ -15,6 +15,7 @@ mod place;
 mod quotes;
 mod r2;
 mod reader;
+mod scopes;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -31,12 +32,12 @@ use std::time::Duration;
 
 use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::urls::{IpNet, check_target};
 use render_signal_actors::egress::Roots;
+use render_signal_actors::egress::{IpNet, check_target};
 use render_signal_actors::kernel::journal::redis::{Installation, Profile};
 use render_signal_actors::poller::imap::ImapSettings;
 use render_signal_actors::r2::worker::WorkerSettings;
-use render_signal_actors::webhook::sign::SigningKeys;
+use render_signal_actors::signing::SigningKeys;
 use secrecy::SecretString;
 use url::Url;
 
@@ -48,12 +49,12 @@ pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
 pub(crate) use self::reader::SettingError;
 use self::reader::VariableReader;
+pub(crate) use self::scopes::{ApiScope, Scopes};
 pub(crate) use self::storage::Storage;
 pub(crate) use self::traces::TraceSettings;
 pub(crate) use self::variables::VARIABLES;
 use self::variables::{self as vars, Need, Variable};
 use crate::findings::Finding;
-use crate::http::access::Scopes;
 
 /// Everything the environment says. Secrets do not show in `Debug`.
 #[derive(Debug, Clone)]
@@ -225,6 +226,11 @@ impl Settings {
         is_ephemeral(&storage.archive_dir, storage.render)
             .then(|| Finding::ArchiveEphemeral { folder: storage.archive_dir.display().to_string() })
     }
+}
+
+/// A variable of the process's environment; one that is not Unicode counts as malformed text.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// The name of this machine.

@@ -2,7 +2,7 @@
 
 use render_signal_actors::deploy::DeploySettings;
 use render_signal_actors::make::{ControlWebhook, MakeAuth, Scenario};
-use render_signal_actors::webhook::sign::SigningKeys;
+use render_signal_actors::signing::SigningKeys;
 use secrecy::SecretString;
 
 use super::reader::VariableReader;

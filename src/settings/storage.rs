@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use render_signal_actors::archive::SHORTEST_DAYS;
 use render_signal_actors::config::prune::CopyLimits;
 use render_signal_actors::config::store::php::PhpSettings;
-use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::egress::IpNet;
 use render_signal_actors::kernel::journal::Durability;
 use render_signal_actors::kernel::journal::redis::DEFAULT_PREFIX;
 use render_signal_actors::kernel::redis::RedisAddress;

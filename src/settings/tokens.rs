@@ -1,10 +1,10 @@
 //! Tokens that open something by themselves: long enough not to be guessed, and each for one
 //! purpose.
 
-use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::egress::IpNet;
 use secrecy::SecretString;
 
-use crate::http::access::Scopes;
+use super::scopes::Scopes;
 
 use super::reader::VariableReader;
 use super::variables::{self as vars, Variable};

@@ -236,11 +236,11 @@ mod tests {
     use std::time::Duration;
 
     use chrono::{DateTime, TimeDelta, Utc};
-    use render_signal_actors::dedup::stored::ContentGone;
     use render_signal_actors::egress::SendError;
     use render_signal_actors::mail::parse::{self, Unreadable};
     use render_signal_actors::mail::policy::RetryPolicy;
     use render_signal_actors::r2::plan::Unplanned;
+    use render_signal_actors::stored_mail::ContentGone;
     use render_signal_actors::webhook::outcome::retry::{self, Failed, Next};
 
     use super::*;

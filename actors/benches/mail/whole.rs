@@ -18,7 +18,7 @@ use render_signal_actors::r2::outcome::{LinkFate, Obtained, settle_links};
 use render_signal_actors::r2::plan::{LONGEST, SourceLink, Unplanned, plan};
 use render_signal_actors::r2::{Copied, LINKS_PER_MAIL, NoCopy, address, name};
 use render_signal_actors::readmodel::queries::LinkRow;
-use render_signal_actors::webhook::sign::SigningKeys;
+use render_signal_actors::signing::SigningKeys;
 
 /// Where copies are said to lie.
 const BASE: &str = "https://media.example.com/r2";

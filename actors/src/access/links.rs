@@ -7,6 +7,9 @@
 //! commit opens the session, so that no link is lost without one. The document follows; what a
 //! crash or a store that was down left undone is done by [`MagicLinks::tidy`].
 
+mod consume;
+mod seen;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,20 +17,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use serde_json::Value;
 
+pub use self::seen::{LinkSeen, LinkStatus};
+use self::seen::{of_record, of_row};
 use super::record::{Record, read_all};
-use super::sessions::{Session, Sessions, SignInMethod};
+use super::sessions::Sessions;
 use super::state::{
     MagicLinkCommand, MagicLinkCreated, MagicLinkEvent, MagicLinkState, link_name, link_stream,
 };
 use super::token::{LinkRefusal, Signer, end_of};
-use super::{AccessError, Committed, Visitor, commit, new_events};
+use super::{AccessError, Committed, commit, new_events};
 use crate::config::documents::Key;
 use crate::config::edit::{Edit, Editor};
 use crate::config::store::StoreReading;
 use crate::kernel::aggregate::{Aggregate as _, Loaded, rehydrate};
 use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
-use crate::readmodel::queries::access::{self as rows, SignInLinkRow};
+use crate::readmodel::queries::access as rows;
 
 /// Who changes the document, for its history.
 pub const ORIGIN: &str = "access";
@@ -65,42 +70,6 @@ impl From<LinkRefusal> for Denied {
     fn from(refusal: LinkRefusal) -> Self {
         Self::Refused(refusal)
     }
-}
-
-/// Where a link stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkStatus {
-    /// It opens a session.
-    Open,
-    /// It has opened its one session.
-    Used,
-    /// Its time is over.
-    Expired,
-    /// It was revoked.
-    Revoked,
-    /// The document does not have it any more.
-    Gone,
-}
-
-/// A link as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkSeen {
-    /// What it is called; opens nothing.
-    pub name: String,
-    /// Where it stands.
-    pub standing: LinkStatus,
-    /// It opens one session; otherwise any number.
-    pub single_use: bool,
-    /// When it was made; `None` = another program made it, and it was not used here.
-    pub created_at: Option<DateTime<Utc>>,
-    /// Who made it; `external` = another program.
-    pub created_by: String,
-    /// It opens nothing after that; `None` = never.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// When it was used last, as far as that is known.
-    pub used_at: Option<DateTime<Utc>>,
-    /// Sessions that it opened here.
-    pub uses: u64,
 }
 
 /// Makes, consumes and revokes sign-in links, in step with the document `magic_link_tokens`.
@@ -221,91 +190,6 @@ impl MagicLinks {
         Ok(NewLink { name, token, expires_at })
     }
 
-    /// Whether a session could be opened with it now; opens none, and changes nothing.
-    ///
-    /// # Errors
-    /// Why not.
-    pub async fn look(&self, text: &str) -> Result<(), Denied> {
-        let signed = self.signer.read(text, self.now())?;
-        if signed.expired {
-            return Err(LinkRefusal::Expired.into());
-        }
-        let document = self.document().await?;
-        let record = document.links.get(&signed.id).ok_or(LinkRefusal::Unknown)?;
-        let known = self.known(&link_name(&signed.id)).await?;
-        let consume = MagicLinkCommand::Consume { record: record.clone(), session: String::new() };
-        known.state.decide(&consume, &self.now())?;
-        Ok(())
-    }
-
-    /// Opens a session with it: what the cookie is to hold, and the session. The checks and their
-    /// order are those of the reference system (section 6.2).
-    ///
-    /// # Errors
-    /// Why none was opened.
-    pub async fn consume(&self, text: &str, from: &Visitor) -> Result<(SecretString, Session), Denied> {
-        let signed = self.signer.read(text, self.now())?;
-        if signed.expired {
-            self.drop_entry(&signed.id).await;
-            return Err(LinkRefusal::Expired.into());
-        }
-        let name = link_name(&signed.id);
-        for _ in 0..ATTEMPTS {
-            let document = self.document().await?;
-            let record = document.links.get(&signed.id).ok_or(LinkRefusal::Unknown)?;
-            let known = self.known(&name).await?;
-            let opening = self.sessions.opening(&self.user, SignInMethod::MagicLink(name.clone()), from)?;
-            let consume =
-                MagicLinkCommand::Consume { record: record.clone(), session: opening.session.id.clone() };
-            let events = match known.state.decide(&consume, &self.now()) {
-                Ok(events) => events,
-                Err(refusal) => {
-                    if refusal == LinkRefusal::Expired {
-                        self.drop_entry(&signed.id).await;
-                    }
-                    return Err(refusal.into());
-                }
-            };
-            let link = self.link_write(&name, known.version, &events)?;
-            match self.commit(vec![link, opening.write]).await? {
-                Committed::Done => {
-                    if record.single_use {
-                        self.mark_consumed(&signed.id, record, &document.others).await;
-                    }
-                    return Ok((opening.secret, opening.session));
-                }
-                // It has left the log: it was over before.
-                Committed::SomebodyWasFirst if self.is_archived(&name).await? => {
-                    return Err(LinkRefusal::Unknown.into());
-                }
-                Committed::SomebodyWasFirst => {}
-            }
-        }
-        Err(AccessError::journal("somebody else went on writing").into())
-    }
-
-    /// Whether nothing is left of its stream but its version.
-    async fn is_archived(&self, name: &str) -> Result<bool, AccessError> {
-        Ok(self.known(name).await?.version == 0)
-    }
-
-    /// The document is to say that it was consumed. What is not an entry leaves it, as it does
-    /// with every change of the reference system.
-    async fn mark_consumed(&self, id: &str, record: &Record, others: &[String]) {
-        let consumed = Record { consumed: true, consumed_at: Some(self.now()), ..record.clone() };
-        let mut fields = vec![(id.to_owned(), Some(consumed.write()))];
-        fields.extend(others.iter().map(|name| (name.clone(), None)));
-        if let Err(error) = self.write(fields).await {
-            tracing::warn!(%error, "a sign-in link that was used is not marked in its document yet; here it opens nothing more");
-        }
-    }
-
-    async fn drop_entry(&self, id: &str) {
-        if let Err(error) = self.write(vec![(id.to_owned(), None)]).await {
-            tracing::debug!(%error, "an expired sign-in link stays in its document for now");
-        }
-    }
-
     /// Has a link open nothing any more, and ends the sessions that it opened. Answers how many
     /// those were; `None` = there is no link of this name.
     ///
@@ -404,46 +288,5 @@ impl MagicLinks {
             self.write(fields).await?;
         }
         Ok(changed)
-    }
-}
-
-fn of_row(row: &SignInLinkRow, record: Option<&Record>, now: DateTime<Utc>) -> LinkSeen {
-    let single_use = record.map_or(row.single_use, |record| record.single_use);
-    let expires_at = record.map_or(row.expires_at, |record| record.expires_at);
-    let used = single_use && (row.uses > 0 || record.is_some_and(|record| record.consumed));
-    let standing = match record {
-        _ if row.revoked_at.is_some() => LinkStatus::Revoked,
-        _ if used => LinkStatus::Used,
-        _ if expires_at.is_some_and(|end| end < now) => LinkStatus::Expired,
-        None => LinkStatus::Gone,
-        Some(_) => LinkStatus::Open,
-    };
-    LinkSeen {
-        name: row.name.clone(),
-        standing,
-        single_use,
-        created_at: Some(row.created_at).filter(|_| row.created_by != "external"),
-        created_by: row.created_by.clone(),
-        expires_at,
-        used_at: row.used_at.or_else(|| record.and_then(|record| record.consumed_at)),
-        uses: row.uses,
-    }
-}
-
-fn of_record(name: String, record: &Record, now: DateTime<Utc>) -> LinkSeen {
-    let standing = match record {
-        record if record.single_use && record.consumed => LinkStatus::Used,
-        record if record.expires_at.is_some_and(|end| end < now) => LinkStatus::Expired,
-        _ => LinkStatus::Open,
-    };
-    LinkSeen {
-        name,
-        standing,
-        single_use: record.single_use,
-        created_at: None,
-        created_by: "external".to_owned(),
-        expires_at: record.expires_at,
-        used_at: record.consumed_at,
-        uses: 0,
     }
 }

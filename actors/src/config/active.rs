@@ -1,7 +1,6 @@
 //! What is known about each document: what is in force, what was read last, what is wrong
 //! with it. Pure: the world brings what it read.
 
-mod canonical;
 mod report;
 
 use std::collections::BTreeMap;
@@ -10,10 +9,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-pub use self::canonical::canonical_hash;
 use super::documents::{self, DocumentSet, FieldProblem, Governs, Key};
 use super::policy::EnvDefaults;
 use super::store::{StoreError, StoreReading};
+pub use crate::kernel::canonical::canonical_hash;
 use crate::kernel::digest::sha256;
 use crate::kernel::said::{Said, said};
 

@@ -10,13 +10,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::active::{ActiveDocuments, InForce, ReadOutcome};
 use super::documents::Key;
+use super::status::{ConfigStatus, GetConfigStatus, ReadAgain};
 use super::store::{self, Ack, ChangeId, StoreError, StoreReading};
 use super::{ConfigDeps, WireConfig, effects, rollout};
 use crate::kernel::guardian::depend_on;
 use crate::kernel::port::Port;
 use crate::kernel::said::Said;
 use crate::mail::policy::Policy;
-use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged, ReadAgain};
+use crate::messages::{Drain, PolicyChanged};
 
 /// How long the effect tasks wait for their own actor.
 const SELF_ASK_TIMEOUT: Duration = Duration::from_secs(5);

@@ -33,6 +33,7 @@ pub mod prune;
 mod rollout;
 pub mod rules;
 pub mod state;
+mod status;
 pub mod store;
 pub mod urls;
 
@@ -42,6 +43,7 @@ use actix::Message;
 
 pub use self::actor::ConfigActor;
 use self::policy::EnvDefaults;
+pub use self::status::{ConfigStatus, DocumentStatus, GetConfigStatus, ReadAgain};
 use self::store::DocumentStore;
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;

@@ -2,9 +2,9 @@
 
 use super::active::ActiveDocuments;
 use super::documents::Key;
+use super::status::DocumentStatus;
 use super::store::Ack;
 use crate::kernel::said::{Said, said};
-use crate::messages::DocumentStatus;
 
 /// Notes beside each document how many of the workers run the stored version, and what the
 /// others do. `acks` has one entry per worker, this one included.

@@ -6,6 +6,7 @@ use super::documents::webhook::{ordering, share};
 use super::documents::{FieldProblem, coerce};
 use super::policy::EnvDefaults;
 use super::urls;
+use crate::egress::check_target;
 use crate::kernel::said::{Said, said};
 use crate::mail::conditions::{MailField, Operator, Predicate};
 use crate::mail::policy::Target;
@@ -132,7 +133,7 @@ fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String,
         _ => return Err(required()),
     };
     let url = normalize_make_webhook_url(written).ok_or_else(urls::not_https)?;
-    urls::check_target(&url, &env.egress_allow).map_err(|why| urls::refusal(&why))?;
+    check_target(&url, &env.egress_allow).map_err(|why| urls::refusal(&why))?;
     Ok(url)
 }
 

@@ -10,13 +10,14 @@ use proptest::prelude::*;
 
 use super::active::{ActiveDocuments, InForce};
 use super::documents::Key;
+use super::status::GetConfigStatus;
 use super::store::file::FileStore;
 use super::store::{Revision, StoreReading};
 use super::*;
 use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::VerifyReport;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
-use crate::messages::{Drain, GetConfigStatus};
+use crate::messages::Drain;
 
 /// Refuses appends while it is told to.
 #[derive(Default)]

@@ -17,7 +17,6 @@ mod decision_pool;
 mod hold;
 pub mod release;
 mod sequencer;
-pub mod stored;
 mod strangers;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@
 use chrono::TimeDelta;
 
 use super::commit;
-use super::stored::{self, KeptError};
 use crate::kernel::aggregate::{Loaded, rehydrate};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, EventError, new_events};
@@ -21,6 +20,7 @@ use crate::mail::life::{
 };
 use crate::mail::outbox_rows::{self, Draft, DraftMeta};
 use crate::mail::{Outcome, Verdict, content};
+use crate::stored_mail::{self, KeptError};
 
 /// How long the content is kept at the least, from a release on. The worker that carries it
 /// out keeps it for MAIL_RETENTION_DAYS.
@@ -215,7 +215,7 @@ async fn copy_released(
     let life = rehydrate::<MailLife>(&journal.read_stream(&mail_stream(original), 0).await?)?.state;
     let location = life.locations.into_iter().skip(1).find(|location| copy_id(original, location) == id);
     let location = location.ok_or_else(unknown)?;
-    let known = stored::known(journal, original).await?.ok_or_else(unknown)?;
+    let known = stored_mail::known(journal, original).await?.ok_or_else(unknown)?;
     let Ok(mut mail) = known.content else { return Err(ReleaseError::ContentGone(original.to_owned())) };
     id.clone_into(&mut mail.email_id);
     Ok(copy(world, mail, original, location, by)?)

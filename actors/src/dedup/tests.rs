@@ -26,6 +26,7 @@ use crate::mail::outbox_rows::{DeliverMeta, DraftMeta, FlagMeta};
 use crate::mail::policy::{Ordering, Policy, Window};
 use crate::mail::{parse, samples, windows};
 use crate::messages::Source;
+use crate::stored_mail;
 
 fn policy() -> Policy {
     Policy { allowed_senders: vec!["camille@ex.com".to_owned()], ..samples::policy() }
@@ -275,7 +276,7 @@ fn events_do_not_name_who_wrote_and_what_about() {
                 let source = source(n, from, subject, "https://fromsmash.com/abc");
                 scene.admit(n, &source).await.unwrap();
                 ids.push(id(&source));
-                let heading = stored::heading(scene.journal.as_ref(), &ids[n]).await.unwrap().unwrap();
+                let heading = stored_mail::heading(scene.journal.as_ref(), &ids[n]).await.unwrap().unwrap();
                 assert_eq!((&*heading.subject, &*heading.sender), (subject, from));
             }
             for event in scene.log().await {
@@ -289,10 +290,10 @@ fn events_do_not_name_who_wrote_and_what_about() {
             scene.journal.purge(epoch() + chrono::TimeDelta::days(365)).await.unwrap();
             let mut known = Vec::new();
             for id in &ids {
-                known.push(stored::heading(scene.journal.as_ref(), id).await.unwrap().is_some());
+                known.push(stored_mail::heading(scene.journal.as_ref(), id).await.unwrap().is_some());
             }
             assert_eq!(known, [true, false, true]);
-            assert_eq!(stored::heading(scene.journal.as_ref(), "no-such-mail").await.unwrap(), None);
+            assert_eq!(stored_mail::heading(scene.journal.as_ref(), "no-such-mail").await.unwrap(), None);
         },
     );
 }

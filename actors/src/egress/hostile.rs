@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::config::urls::check_target;
+use reqwest::header::HeaderMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(20);
 

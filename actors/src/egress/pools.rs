@@ -12,8 +12,10 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
+use super::client::vetted;
+use super::failure::describe;
 use super::policy::AddressReach;
-use super::{ClientOptions, EgressError, EgressPolicy, describe, tls, vetted};
+use super::{ClientOptions, EgressError, EgressPolicy, tls};
 
 /// Idle connections are closed before the receiver does it: the shortest time-out in
 /// common use is 5 s (Node.js), and a request that meets a closing connection fails.

@@ -9,8 +9,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
+use super::client::vetted;
 use super::policy::AddressReach;
-use super::{ClientOptions, EgressPolicy, SendError, literal, tls, vetted};
+use super::{ClientOptions, EgressPolicy, SendError, literal, tls};
 
 /// Connects to the server of `url` within the rules of `egress`, shakes hands for
 /// `https://`, and hangs up. Nothing is requested. Returns the address that answered.

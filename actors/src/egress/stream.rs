@@ -6,7 +6,9 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use super::{GuardedClient, SendError, classify, in_time};
+use super::client::in_time;
+use super::failure::classify;
+use super::{GuardedClient, SendError};
 
 /// An answer whose body is still to be read. Dropping it closes the connection.
 #[derive(Debug)]

@@ -7,6 +7,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(20);
 

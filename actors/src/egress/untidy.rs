@@ -6,6 +6,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_millis(300);

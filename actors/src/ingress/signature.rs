@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::webhook::sign::SigningKeys;
+use crate::signing::SigningKeys;
 
 /// How far the sender's clock may be from ours, either way; older requests are replayed ones.
 pub const WINDOW: TimeDelta = TimeDelta::minutes(5);

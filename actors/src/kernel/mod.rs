@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod backoff;
+pub mod canonical;
 pub mod clock;
 pub mod digest;
 pub mod ephemeral;

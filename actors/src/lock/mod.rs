@@ -10,6 +10,7 @@ pub mod file;
 mod holder;
 pub mod redis;
 pub mod state;
+mod status;
 pub mod store;
 
 use std::sync::Arc;
@@ -22,12 +23,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::holder::Holder;
 pub use self::holder::POLLER;
+pub use self::status::{GetLockStatus, LeaseTrouble, LockStatus};
 use self::store::LeaseStore;
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::{Fence, Journal};
 use crate::kernel::port::Port;
-use crate::messages::{Drain, GetLockStatus, LeaseChanged, LockStatus};
+use crate::messages::{Drain, LeaseChanged};
 
 /// What the actor needs.
 #[derive(Clone)]

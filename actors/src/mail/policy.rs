@@ -4,6 +4,9 @@
 //! environment, and is immutable: a change of configuration makes a new one with a
 //! higher `version`. Every decision names the version it was taken under.
 
+mod preferences;
+mod target;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +15,10 @@ use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::authentication::SenderAuthentication;
+pub use self::preferences::{AutomaticRule, LARGEST, Preferences, Priority};
+pub use self::target::{DeliveryMode, Ordering, RetryPolicy, Share, Target};
 use super::detectors::Detector;
-use super::filters::Filters;
-use super::groups::GroupRule;
 use super::providers::Providers;
-use super::replies::ReplyPrefixes;
 use super::rules::Rule;
 use crate::kernel::said::{Said, said};
 
@@ -97,116 +98,6 @@ impl Withheld {
     }
 }
 
-/// What the operator prefers about single mails; the default is "nothing special".
-#[derive(Debug, Clone, Default)]
-pub struct Preferences {
-    /// Mails that are not wanted.
-    pub filters: Filters,
-    /// Whether a sender has to be authenticated.
-    pub authentication: SenderAuthentication,
-    /// What makes a mail a reply.
-    pub replies: ReplyPrefixes,
-    /// Which automatic answers are not wanted.
-    pub automatic: AutomaticRule,
-    /// Lower-cased address → priority; a sender that is not named is [`Priority::Medium`].
-    pub sender_priority: BTreeMap<String, Priority>,
-    /// One mail per subject group; `None` = subject groups decide nothing.
-    pub subject_groups: Option<GroupRule>,
-    /// What webhooks say about the delivery window where it has no bound of its own.
-    pub announced: Announced,
-    /// `notify_on_failure`: a dead letter is told to [`Self::notify_url`].
-    pub notify_on_failure: bool,
-    /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked wherever it is shown.
-    pub notify_url: String,
-    /// `gmail_ingress_enabled` is off: mails that are handed over by HTTP are not taken.
-    pub pushed_refused: bool,
-}
-
-/// Whether automatic answers trigger. By default none does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AutomaticRule {
-    /// They are treated as any other mail.
-    pub accepted: bool,
-    /// Senders of which they are, lower-cased.
-    pub accepted_from: Vec<String>,
-}
-
-impl AutomaticRule {
-    /// Whether an automatic answer of `sender` is accepted.
-    #[must_use]
-    pub fn accepts(&self, sender: &str) -> bool {
-        self.accepted || self.accepted_from.iter().any(|accepted| accepted == sender)
-    }
-}
-
-impl Preferences {
-    /// How urgent the mails of a sender are.
-    #[must_use]
-    pub fn priority_of(&self, sender: &str) -> Priority {
-        self.sender_priority.get(sender).copied().unwrap_or_default()
-    }
-
-    /// What the operator wants and cannot have, in plain words with what to do.
-    #[must_use]
-    pub fn remarks(&self) -> Vec<Said> {
-        let unheard = self.notify_on_failure && self.notify_url.is_empty();
-        unheard
-            .then(|| {
-                said!(
-                    "notify_on_failure est activé, mais personne n'apprend les envois abandonnés\u{a0}: \
-                     NOTIFY_WEBHOOK_URL n'est pas défini",
-                    "notify_on_failure is on, but nobody is told of dead letters: NOTIFY_WEBHOOK_URL is not set"
-                )
-            })
-            .into_iter()
-            .collect()
-    }
-
-    /// Where dead letters are told; `None` = nowhere.
-    #[must_use]
-    pub fn notify(&self) -> Option<&str> {
-        Some(self.notify_url.as_str()).filter(|url| self.notify_on_failure && !url.is_empty())
-    }
-}
-
-/// How urgent the mails of a sender are: who of those that wait for the same target goes first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Priority {
-    /// After all others.
-    Low,
-    /// The rule.
-    #[default]
-    Medium,
-    /// Before all others.
-    High,
-}
-
-impl Priority {
-    /// Every priority, the least urgent first.
-    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
-
-    /// The name as stored and shown.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-
-    /// Whether it is the rule; for serde.
-    #[must_use]
-    pub fn is_medium(&self) -> bool {
-        *self == Self::Medium
-    }
-}
-
-/// A mail larger than this many bytes is never loaded, whatever is configured: it would not fit
-/// into the memory of a small container.
-pub const LARGEST: u64 = 200 * 1024 * 1024;
-
 impl Policy {
     /// Bytes of the largest mail that is loaded.
     #[must_use]
@@ -280,115 +171,6 @@ pub struct Announced {
     pub start: String,
     /// As written; empty = not set.
     pub end: String,
-}
-
-/// Where webhooks go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// `default`, or `rule-…`: the id of the rule.
-    pub id: String,
-    /// Address. A capability: masked wherever it is shown.
-    pub url: String,
-    /// Whether deliveries keep their order.
-    pub ordering: Ordering,
-    /// How much of a mail's text it is given.
-    pub share: Share,
-}
-
-/// Whether a target wants its deliveries in order.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ordering {
-    /// As fast as possible.
-    #[default]
-    None,
-    /// One at a time per sender.
-    Sender,
-    /// One at a time per mailbox.
-    Mailbox,
-}
-
-/// How much of a mail's text a target is given: `webhook_body` of `webhook_config`, `body` of a
-/// rule's actions. What the other fields say, such as subject, sender and links, is always sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Share {
-    /// Plain text and HTML, as the reference system sends it.
-    #[default]
-    All,
-    /// The plain text; where a mail has none, what its HTML shows.
-    Text,
-    /// Nothing: `email_content` and `bodyPreview` are empty.
-    None,
-}
-
-impl Share {
-    /// The share of this name, in any case.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        match name.trim().to_lowercase().as_str() {
-            "all" => Some(Self::All),
-            "text" => Some(Self::Text),
-            "none" => Some(Self::None),
-            _ => None,
-        }
-    }
-
-    /// Whether it is everything; for serde.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        *self == Self::All
-    }
-}
-
-/// `webhook_delivery_mode`: what the body of a webhook is called. The bytes are the same JSON
-/// text either way, as in the reference system (its section 10.3): `form` is for receivers
-/// behind something that lets nothing pass that calls itself JSON.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryMode {
-    /// `application/json`.
-    #[default]
-    Json,
-    /// `application/x-www-form-urlencoded`.
-    Form,
-}
-
-impl DeliveryMode {
-    /// The mode of this name, in any case.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        match name.trim().to_lowercase().as_str() {
-            "json" => Some(Self::Json),
-            "form" => Some(Self::Form),
-            _ => None,
-        }
-    }
-
-    /// The media type.
-    #[must_use]
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Form => "application/x-www-form-urlencoded",
-        }
-    }
-
-    /// Whether it is the rule; for serde.
-    #[must_use]
-    pub fn is_json(&self) -> bool {
-        *self == Self::Json
-    }
-}
-
-/// How a failed delivery is repeated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// Repetitions after the first attempt. `None` = the built-in schedule: back-off up to
-    /// an hour, for three days.
-    pub retries: Option<u32>,
-    /// Base of the exponential back-off.
-    pub base: Duration,
 }
 
 /// Digits of a hash in a [`Configuration`]: enough to tell every version of a document from all others.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::source::MailboxItem;
-use crate::messages::PollerStatus;
+use super::status::PollerStatus;
 
 /// The mailbox counts as silent no earlier than this.
 const SILENT_AFTER: Duration = Duration::from_secs(300);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
+use super::super::source::{LoadPart, LoadedBody};
 use super::*;
+use crate::messages::Source;
 use crate::poller::source::BUDGET;
 
 const ALL: ListScope = ListScope { above: 0, unseen: true, since: None };

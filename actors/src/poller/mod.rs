@@ -30,6 +30,7 @@ pub mod maildir;
 mod round;
 pub mod source;
 pub mod state;
+mod status;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -47,12 +48,13 @@ use tokio_util::task::AbortOnDropHandle;
 use self::board::PollerBoard;
 use self::keeper::Keeper;
 use self::source::MailSource;
+pub use self::status::{GetPollerStatus, PollerStatus};
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::{Fence, Journal};
 use crate::kernel::port::Port;
 use crate::mail::policy::PolicyCell;
-use crate::messages::{Admit, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus};
+use crate::messages::{Admit, Drain, LeaseChanged, PolicyChanged};
 
 /// How long [`Drain`] waits for mails that are being admitted, flags that are being set and the
 /// server's goodbye, which have limits of their own. Below what the system waits for an actor.

@@ -14,11 +14,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use uuid::Uuid;
 
 use super::R2Deps;
+use super::status::R2Status;
 use super::transfer::{SharedTransfers, Tally, claim_lease, give_back, offload_mail};
 use crate::alone::{heed, returned};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
 use crate::mail::outbox_rows::{DraftMeta, to_value};
-use crate::messages::R2Status;
 
 /// Mails under way at once.
 const MAILS: usize = 64;

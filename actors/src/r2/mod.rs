@@ -34,6 +34,7 @@ mod patience;
 pub mod plan;
 pub mod reuse;
 mod single_flight;
+mod status;
 pub mod transfer;
 pub mod worker;
 
@@ -52,9 +53,10 @@ use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::mail::policy::PolicyCell;
 use crate::mail::providers::Reach;
-use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
+use crate::messages::{Drain, PolicyChanged};
 use normalize::{FOLDER_LIMIT, time_limit};
 
+pub use self::status::{GetR2Status, R2Status};
 use engine::{Engine, EngineOrder, Orphans, Progress};
 use links::file::LinksFile;
 use links::follower::{catch_up_at_the_end, follow};

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use super::status::GetR2Status;
 use super::*;
 use crate::kernel::event::{DomainEvent, Recorded};
 use crate::kernel::guardian::{Guardian, Restarts};
@@ -20,7 +21,7 @@ use crate::mail::life::{
 use crate::mail::outbox_rows::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
 use crate::mail::policy::Policy;
 use crate::mail::{Link, Mail, Outcome, Planned, Verdict, samples};
-use crate::messages::{Drain, GetR2Status, PolicyChanged};
+use crate::messages::{Drain, PolicyChanged};
 
 /// Behaves as the link says.
 #[derive(Default)]

@@ -9,11 +9,11 @@ use tokio::time::{sleep, timeout};
 
 use super::index::{IndexEntry, IndexMark};
 use super::{Search, SearchError};
-use crate::dedup::stored::{self, KeptError};
 use crate::kernel::journal::{Journal, lost};
 use crate::mail::heading::{Heading, heading_key};
 use crate::readmodel::queries;
 use crate::retention::Rounds;
+use crate::stored_mail::{self, KeptError};
 
 /// Pause between looks when no hint says that there is something.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
@@ -202,7 +202,7 @@ pub(super) async fn headings(
     for ((_, email_id), kept) in mails.iter().zip(kept) {
         headings.push(match kept.and_then(|bytes| Heading::read(&bytes)) {
             Some(heading) => Some(heading),
-            None => stored::heading(journal, email_id).await?,
+            None => stored_mail::heading(journal, email_id).await?,
         });
     }
     Ok(headings)

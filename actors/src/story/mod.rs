@@ -15,7 +15,6 @@ use serde_json::Value;
 
 pub use self::delivery::{DeliveryStep, DeliveryWhat, delivery_steps};
 use crate::config::history::{DecidedUnder, versions_of};
-use crate::dedup::stored::{self, KeptError};
 use crate::kernel::aggregate::rehydrate;
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded};
 use crate::kernel::journal::{Journal, JournalError, Queue};
@@ -27,6 +26,7 @@ use crate::mail::life::{
 use crate::mail::outbox_rows;
 use crate::mail::policy::Configuration;
 use crate::readmodel::queries::{self, DeliveryRow, MailFilter, MailLink, MailRow, Neighbours};
+use crate::stored_mail::{self, KeptError};
 
 /// Marks that are due are looked through up to so many: more are there when a mailbox is away.
 const DUE: usize = 10_000;
@@ -166,7 +166,7 @@ pub async fn story(journal: &dyn Journal, email_id: &str) -> Result<Option<Story
     let events = journal.read_stream(&mail_stream(email_id), 0).await?;
     let life = rehydrate::<MailLife>(&events)?.state;
     let steps = tell(journal, events).await?;
-    let heading = stored::heading(journal, email_id).await?;
+    let heading = stored_mail::heading(journal, email_id).await?;
     let (sender, subject) = heading.map(|heading| (heading.sender, heading.subject)).unzip();
     let mut deliveries = Vec::with_capacity(rows.deliveries.len());
     for row in rows.deliveries {
@@ -179,9 +179,9 @@ pub async fn story(journal: &dyn Journal, email_id: &str) -> Result<Option<Story
             row,
         });
     }
-    let content_gone = match stored::known(journal, email_id).await? {
+    let content_gone = match stored_mail::known(journal, email_id).await? {
         Some(known) => known.content.err().map(|gone| gone.to_string()),
-        None => Some(stored::ContentGone::Archived.to_string()),
+        None => Some(stored_mail::ContentGone::Archived.to_string()),
     };
     let marks = marks(journal, email_id, &life).await?;
     Ok(Some(Story {

@@ -16,13 +16,13 @@ use super::deliver::give_back;
 use super::dispatch::Dispatcher;
 use super::reads::READ_RETRY_PAUSE;
 use super::scheduler::ClaimPlan;
+use super::status::WebhookStatus;
 use super::target::breaker::TargetCommand;
 use super::target::carry_out;
 use super::waits::{self, HeldByLimit};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue, lost};
 use crate::mail::outbox_rows::{DeliverMeta, delivery_partition};
 use crate::mail::policy::Policy;
-use crate::messages::WebhookStatus;
 
 /// Due rows are looked for at least this often, hint or no hint.
 const CLAIM_INTERVAL: Duration = Duration::from_secs(1);

@@ -40,7 +40,7 @@ pub mod port;
 mod reads;
 pub mod resend;
 pub mod scheduler;
-pub mod sign;
+mod status;
 pub mod target;
 pub mod test_webhook;
 #[cfg(test)]
@@ -54,15 +54,16 @@ use actix::{Actor, Context, Handler, MessageResult, ResponseFuture, Supervised};
 use chrono_tz::Tz;
 use tokio_util::task::AbortOnDropHandle;
 
+pub use self::status::{GetWebhookStatus, TargetStatus, WebhookStatus};
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::mail::policy::{Policy, PolicyCell, Window};
-use crate::messages::{Drain, GetWebhookStatus, PolicyChanged};
+use crate::messages::{Drain, PolicyChanged};
+use crate::signing::SigningKeys;
 use dispatch::Dispatcher;
 pub use port::Receiver;
 use scheduler::DeliveryLimits;
-use sign::SigningKeys;
 use waits::HeldByLimit;
 
 /// How long attempts under way may go on after a [`Drain`]; then they are given back, for another

@@ -16,12 +16,12 @@ use super::answer;
 use super::deliver::headers;
 use super::outcome::{Class, classify};
 use super::port::{Outgoing, Receiver};
-use super::sign::SigningKeys;
-use crate::config::urls::check_target;
+use crate::egress::check_target;
 use crate::kernel::clock::World;
 use crate::mail::outbox_rows::target_of;
 use crate::mail::policy::{DeliveryMode, PolicyCell};
 use crate::mail::rules::mask_url;
+use crate::signing::SigningKeys;
 
 /// Says that it is a test, to whoever looks at headers only.
 const TEST: HeaderName = HeaderName::from_static("webhook-test");

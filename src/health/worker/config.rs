@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use render_signal_actors::config::documents::{Governs, Key};
 use render_signal_actors::config::store::StoreHealth;
-use render_signal_actors::messages::{ConfigStatus, DocumentStatus};
+use render_signal_actors::config::{ConfigStatus, DocumentStatus};
 use serde_json::json;
 
 use crate::findings::{Finding, Names};

@@ -1,7 +1,8 @@
 //! The deliveries: what holds them up.
 
+use render_signal_actors::config::ConfigStatus;
 use render_signal_actors::config::documents::Governs;
-use render_signal_actors::messages::{ConfigStatus, TargetStatus, WebhookStatus};
+use render_signal_actors::webhook::{TargetStatus, WebhookStatus};
 use serde_json::json;
 
 use crate::findings::Finding;

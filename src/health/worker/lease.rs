@@ -1,7 +1,7 @@
 //! Who polls.
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::messages::LockStatus;
+use render_signal_actors::lock::LockStatus;
 use serde_json::json;
 
 use crate::findings::{DayTime, Finding};

@@ -1,7 +1,7 @@
 //! The mailbox: whether it answers, and what waits in it.
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::messages::PollerStatus;
+use render_signal_actors::poller::PollerStatus;
 use serde_json::json;
 
 use crate::findings::{Aside, Finding, Phase};

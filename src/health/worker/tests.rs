@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::{FieldProblem, Governs, Key};
 use render_signal_actors::config::store::StoreHealth;
+use render_signal_actors::config::{ConfigStatus, DocumentStatus};
 use render_signal_actors::kernel::journal::{Difference, Durability, Loss};
 use render_signal_actors::kernel::said::Said;
-use render_signal_actors::messages::{
-    ConfigStatus, DocumentStatus, LeaseTrouble, LockStatus, PollerStatus, R2Status, TargetStatus,
-    WebhookStatus,
-};
+use render_signal_actors::lock::{LeaseTrouble, LockStatus};
+use render_signal_actors::poller::PollerStatus;
+use render_signal_actors::r2::R2Status;
 use render_signal_actors::retention::Rounds;
+use render_signal_actors::webhook::{TargetStatus, WebhookStatus};
 
 use super::*;
 use crate::health::eviction::EvictionReport;
@@ -437,4 +438,20 @@ fn a_check_is_told_with_its_code_and_its_values() {
     let lease = found.checks.iter().find(|check| check.name == "lease").unwrap();
     let french = lease.said().french;
     assert!(french.starts_with("en réserve\u{a0}: one relevait il y a 20 s\u{a0}; le bail"), "{french}");
+}
+
+#[test]
+fn the_mailbox_is_unpolled_when_this_worker_is_settled_and_nobody_says_that_it_polls() {
+    use crate::health::attention::is_unpolled;
+    use crate::health::probe::Idle;
+
+    let standing_by = || Answers { lock: Some(Ok(LockStatus::default())), ..well() };
+    let long_ago = now() - chrono::Duration::seconds(16);
+    assert!(is_unpolled(&standing_by(), Some(false), long_ago));
+    assert!(!is_unpolled(&standing_by(), Some(false), now() - chrono::Duration::seconds(15)), "it may yet");
+    assert!(!is_unpolled(&standing_by(), Some(true), long_ago), "another does");
+    assert!(!is_unpolled(&standing_by(), None, long_ago), "another may");
+    assert!(!is_unpolled(&well(), Some(false), long_ago), "this one does");
+    let idle = Answers { idle: Some(Idle::SwitchedOff), ..standing_by() };
+    assert!(!is_unpolled(&idle, Some(false), long_ago), "as it was chosen");
 }

@@ -2,7 +2,7 @@
 //! servers do with what is ours.
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::messages::R2Status;
+use render_signal_actors::r2::R2Status;
 use render_signal_actors::retention::Rounds;
 use serde_json::json;
 

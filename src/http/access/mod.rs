@@ -8,15 +8,14 @@ mod headers;
 mod inside;
 mod login;
 mod origin;
-mod scopes;
 
+pub(crate) use crate::settings::{ApiScope, Scopes};
 pub(crate) use caller::Caller;
 pub(in crate::http) use cookie::find as find_cookie;
 pub(in crate::http) use guard::{guard, in_format};
 pub(in crate::http) use headers::harden;
 pub(in crate::http) use inside::inside;
 pub(crate) use login::Login;
-pub(crate) use scopes::{ApiScope, Scopes};
 
 use actix_web::HttpRequest;
 

@@ -25,6 +25,8 @@
 //! A field that nobody knows is refused, unless it is stored already, so that programs which
 //! write back what they have read go on working, or the payload says `"allow_unknown": true`.
 
+mod refusal;
+
 use std::net::IpAddr;
 
 use actix_web::http::header::{
@@ -35,14 +37,15 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
-use render_signal_actors::config::documents::{self, FieldProblem, Key};
-use render_signal_actors::config::edit::{BasedOn, Edit, EditError, Editor, MAX_DOCUMENT_BYTES};
-use render_signal_actors::config::store::{Revision, StoreError, StoreReading};
-use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::config::documents::{self, Key};
+use render_signal_actors::config::edit::{BasedOn, Edit, Editor, MAX_DOCUMENT_BYTES};
+use render_signal_actors::config::store::{Revision, StoreReading};
+use render_signal_actors::egress::IpNet;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
+use self::refusal::{ConfigApiRefusal, bad, known, refusal_answer, unknown};
 use crate::http::HttpState;
 use crate::http::access::bearer::{Guesses, TokenCheck, TokenDigest};
 use crate::http::client::is_in;
@@ -78,59 +81,6 @@ impl ConfigApi {
     fn now(&self) -> DateTime<Utc> {
         self.editor.world.now()
     }
-}
-
-/// A request that is not granted. The message is shown to the caller: never a secret.
-struct ConfigApiRefusal {
-    status: StatusCode,
-    message: String,
-    problems: Vec<FieldProblem>,
-    headers: Vec<(HeaderName, &'static str)>,
-}
-
-impl ConfigApiRefusal {
-    fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), problems: Vec::new(), headers: Vec::new() }
-    }
-
-    fn with(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.push((name, value));
-        self
-    }
-
-    fn unreachable(message: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, RETRY_AFTER_SECONDS)
-    }
-}
-
-impl From<StoreError> for ConfigApiRefusal {
-    fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "a request for a configuration document could not be answered");
-        match error {
-            StoreError::Unreadable { .. } | StoreError::Lost(_) => Self::unreachable("Read error"),
-            StoreError::Unwritable { .. } | StoreError::Conflict(_) => Self::unreachable("Write error"),
-        }
-    }
-}
-
-impl From<EditError> for ConfigApiRefusal {
-    fn from(error: EditError) -> Self {
-        match error {
-            EditError::Invalid(problems) => Self {
-                message: format!("Invalid payload: {}", in_french(&problems)),
-                problems,
-                ..Self::new(StatusCode::BAD_REQUEST, "")
-            },
-            EditError::Conflict(conflict) => Self::new(StatusCode::PRECONDITION_FAILED, conflict.to_string()),
-            EditError::Store(error) => error.into(),
-            EditError::Unknown(why) => Self::new(StatusCode::PRECONDITION_FAILED, why),
-        }
-    }
-}
-
-/// Everything that is wrong, as the reference's clients read it.
-fn in_french(problems: &[FieldProblem]) -> String {
-    problems.iter().map(FieldProblem::in_french).collect::<Vec<_>>().join("; ")
 }
 
 /// A document as it is answered.
@@ -302,18 +252,6 @@ fn clean(name: &str) -> Option<String> {
     (sound && (1..=128).contains(&name.len())).then_some(name)
 }
 
-fn known(name: &str) -> Result<Key, ConfigApiRefusal> {
-    Key::named(name).ok_or_else(unknown)
-}
-
-fn unknown() -> ConfigApiRefusal {
-    ConfigApiRefusal::new(StatusCode::NOT_FOUND, "Unknown key")
-}
-
-fn bad(message: &str) -> ConfigApiRefusal {
-    ConfigApiRefusal::new(StatusCode::BAD_REQUEST, message)
-}
-
 fn response(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
@@ -333,21 +271,4 @@ fn grant_answer(api: &ConfigApi, DocumentAnswer { text, message }: &DocumentAnsw
     response(StatusCode::OK).insert_header((ETAG, etag(text))).body(format!(
         "{{\"success\":true,\"status\":\"success\",\"config\":{text},\"data\":{text},\"timestamp\":{timestamp},\"message\":{message}}}"
     ))
-}
-
-fn refusal_answer(api: &ConfigApi, refusal: &ConfigApiRefusal) -> HttpResponse {
-    let mut response = response(refusal.status);
-    for (name, value) in &refusal.headers {
-        response.insert_header((name.clone(), *value));
-    }
-    let errors: Vec<Value> =
-        refusal.problems.iter().map(|p| json!({"field": p.field, "message": p.message.french})).collect();
-    let body = json!({
-        "success": false,
-        "status": "error",
-        "message": refusal.message,
-        "errors": errors,
-        "timestamp": timestamp(api.now()),
-    });
-    response.body(body.to_string())
 }

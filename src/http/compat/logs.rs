@@ -7,9 +7,9 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use futures::stream::{StreamExt as _, iter};
-use render_signal_actors::dedup::stored;
 use render_signal_actors::mail::outbox_rows::answer_body_key;
 use render_signal_actors::readmodel::queries::{self, AttemptRow};
+use render_signal_actors::stored_mail;
 use serde_json::{Map, Value, json};
 
 use super::answer::{CompatRefusal, CompatResult, iso, parameter, success};
@@ -60,7 +60,7 @@ async fn subjects(state: &HttpState, rows: &[AttemptRow]) -> HashMap<String, Str
     let ask = |mail: &str| {
         let (journal, mail) = (state.journal.clone(), mail.to_owned());
         async move {
-            let heading = stored::heading(journal.as_ref(), &mail).await.ok().flatten()?;
+            let heading = stored_mail::heading(journal.as_ref(), &mail).await.ok().flatten()?;
             let subject: String = heading.subject.chars().take(MAX_SUBJECT_CHARS).collect();
             (!subject.is_empty()).then_some((mail, subject))
         }

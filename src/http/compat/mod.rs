@@ -42,11 +42,11 @@ use actix_web::http::Method;
 use actix_web::web::to;
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::urls::check_target;
 use render_signal_actors::deploy::Deployer;
+use render_signal_actors::egress::check_target;
 use render_signal_actors::ingress::Ingress;
 use render_signal_actors::mail::policy::PolicyCell;
-use render_signal_actors::webhook::sign::SigningKeys;
+use render_signal_actors::signing::SigningKeys;
 use render_signal_actors::webhook::test_webhook::Tester;
 
 use self::make::MakeAccess;

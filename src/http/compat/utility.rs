@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use actix_web::web::Data;
 use render_signal_actors::kernel::files;
 use render_signal_actors::kernel::port::PortError;
-use render_signal_actors::messages::{GetPollerStatus, PollerStatus};
+use render_signal_actors::poller::{GetPollerStatus, PollerStatus};
 use render_signal_actors::readmodel::queries;
 use serde_json::{Value, json};
 

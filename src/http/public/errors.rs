@@ -94,7 +94,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use actix_web::test::{TestRequest, call_service, init_service, read_body};
     use actix_web::{App, web};
-    use render_signal_actors::messages::PollerStatus;
+    use render_signal_actors::poller::PollerStatus;
 
     use super::*;
     use crate::http::problem::ProblemKind;

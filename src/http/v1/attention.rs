@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, to};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use render_signal_actors::readmodel::queries;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -83,9 +83,6 @@ pub(in crate::http) struct AttentionReport {
     pub(in crate::http) items: Vec<Item>,
 }
 
-/// A worker that has started a moment ago may take the lease yet.
-const SETTLED: TimeDelta = TimeDelta::seconds(15);
-
 /// What is asked of others than the read models.
 #[derive(Debug)]
 pub(crate) struct Around {
@@ -104,23 +101,17 @@ impl Around {
         Self { found, words: words.ok() }
     }
 
-    /// This worker polls the mailbox.
-    fn holds_lease(&self) -> bool {
-        self.found.lock.as_ref().and_then(|lock| lock.as_ref().ok()).is_some_and(|lock| lock.held)
-    }
-
-    /// There is a mailbox, and no worker is known to poll it. Who cannot be asked may well be there.
+    /// There is a mailbox, and nobody polls it.
     fn is_unpolled(&self, state: &HttpState) -> bool {
-        let words = self.words.as_ref();
-        let polled = self.holds_lease() || words.is_none_or(|words| words.iter().any(|word| word.polls));
-        let settled = self.found.now - state.services.board.started_at > SETTLED;
-        settled && !polled && self.found.idle.is_none() && state.reference.mailbox.is_some()
+        let others = self.words.as_ref().map(|words| words.iter().any(|word| word.polls));
+        let started_at = state.services.board.started_at;
+        state.reference.mailbox.is_some() && attention::is_unpolled(&self.found, others, started_at)
     }
 
     /// What this worker knows of the mailbox is newer than any word of it; the others have never looked.
     fn mailbox(&self) -> Option<MailboxReport> {
         let poller = self.found.poller.as_ref().and_then(|poller| poller.as_ref().ok());
-        let own = poller.filter(|_| self.holds_lease()).map(MailboxReport::of);
+        let own = poller.filter(|_| self.found.holds_lease()).map(MailboxReport::of);
         let others = || self.words.iter().flatten().filter(|word| word.polls);
         own.or_else(|| others().find_map(|word| word.mailbox.clone()))
     }
@@ -212,7 +203,8 @@ mod tests {
     use actix_web::test::{TestRequest, call_service, init_service};
     use actix_web::{App, web};
     use render_signal_actors::kernel::port::Port;
-    use render_signal_actors::messages::{GetWebhookStatus, PollerStatus, WebhookStatus};
+    use render_signal_actors::poller::PollerStatus;
+    use render_signal_actors::webhook::{GetWebhookStatus, WebhookStatus};
 
     use super::*;
     use crate::http::{routes, tests};

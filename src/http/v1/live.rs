@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use futures::stream;
-use render_signal_actors::messages::PollerStatus;
+use render_signal_actors::poller::PollerStatus;
 use render_signal_actors::readmodel::queries::{
     Waiting, count_deliveries, count_mails, held_mails, oldest_held, oldest_open_delivery, open_deliveries,
 };

@@ -17,7 +17,7 @@ use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Commit, Expected, Journal, JournalAdmin, StreamWrite};
 use render_signal_actors::mail::life::mail_stream;
-use render_signal_actors::messages::PollerStatus;
+use render_signal_actors::poller::PollerStatus;
 use render_signal_actors::readmodel;
 use serde_json::{Value, json};
 use tempfile::TempDir;

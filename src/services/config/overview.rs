@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
+use render_signal_actors::config::ConfigStatus;
 use render_signal_actors::config::active::{ActiveDocuments, canonical_hash};
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::{self, FieldProblem, Governs, Key};
@@ -11,7 +12,6 @@ use render_signal_actors::config::load::of_readings;
 use render_signal_actors::config::store::{self, Ack, DocumentStore, StoreError, StoreHealth, StoreReading};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
-use render_signal_actors::messages::ConfigStatus;
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
 use render_signal_actors::said;
 use serde::Serialize;

@@ -9,7 +9,12 @@ use render_signal_actors::mail::life::{
 use render_signal_actors::mail::policy::{Priority, Share};
 use render_signal_actors::story::DeliveryWhat;
 
+use super::mail_steps::{folder, size};
 use super::*;
+use render_signal_actors::mail::life::{
+    DeliveryEnd, LinkOffloaded, Location, MailHeld, MailIgnored, MailReceived, MailRouted,
+};
+use render_signal_actors::mail::{HoldReason, IgnoreReason};
 
 const AT: &str = "2026-01-26T06:30:00Z";
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::super::status::DocumentStatus;
 use super::ActiveDocuments;
 use crate::config::documents::{self, FieldProblem, Governs, Key, effect};
 use crate::config::policy::{self, EnvDefaults};
 use crate::config::store::AckState;
 use crate::kernel::said::{Said, said};
 use crate::mail::policy::Policy;
-use crate::messages::DocumentStatus;
 
 impl ActiveDocuments {
     /// What to tell the other workers.

@@ -9,6 +9,7 @@ use super::seed;
 use super::time::bad_time;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
+use crate::egress::check_target;
 use crate::kernel::said::{Said, said};
 use crate::mail::policy::{Announced, DeliveryMode, Ordering, Share};
 use crate::mail::rules::mask_url;
@@ -133,7 +134,7 @@ fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, Said> 
     if url.is_empty() {
         return Ok(None);
     }
-    urls::check_target(url, &env.egress_allow).map_err(|why| urls::refusal(&why))?;
+    check_target(url, &env.egress_allow).map_err(|why| urls::refusal(&why))?;
     Ok(Some(url.to_owned()))
 }
 

@@ -147,7 +147,7 @@ fn a_copy_is_listed_with_its_place_and_is_sent_when_somebody_wants_it() {
             assert_eq!(listed.len(), 1);
             assert_eq!((&listed[0].id, &listed[0].location), (&id, &place(2)));
             assert_eq!(listed[0].seen_at, epoch() + chrono::TimeDelta::seconds(60));
-            let heading = crate::dedup::stored::heading(scene.journal.as_ref(), &listed[0].email_id)
+            let heading = crate::stored_mail::heading(scene.journal.as_ref(), &listed[0].email_id)
                 .await
                 .unwrap()
                 .unwrap();

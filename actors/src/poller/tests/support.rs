@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::super::status::{GetPollerStatus, PollerStatus};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, NewEvent, Recorded, StreamId};
 use crate::kernel::guardian::{Guardian, Restarts};
@@ -23,9 +24,7 @@ use crate::mail::life::{MailDuplicated, MailEvent, MailReceived, mail_stream};
 use crate::mail::outbox_rows::flag_rows;
 use crate::mail::policy::{Policy, Schedule};
 use crate::mail::samples;
-use crate::messages::{
-    Admit, AdmitError, Admitted, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus, Source,
-};
+use crate::messages::{Admit, AdmitError, Admitted, Drain, LeaseChanged, PolicyChanged, Source};
 use crate::poller::source::{
     Detail, ListScope, LoadRequest, LoadedBody, MailSource, MailboxItem, MailboxSession, MailboxStatus, Sink,
     SourceError, Wake,

@@ -22,13 +22,13 @@ use super::claimed::ClaimedDelivery;
 use super::deliver::{self, Clearance, LocalFaults, Permit};
 use super::limit::RateLimiter;
 use super::scheduler::{AttemptKind, ClaimPlan, DispatchConditions, Instruction, Scheduler, Signal};
+use super::status::WebhookStatus;
 use super::target::breaker::TargetState;
 use super::{WebhookDeps, claims};
 use crate::kernel::heavy::Heavy;
 use crate::kernel::load::Load;
 use crate::mail::policy::Policy;
 use crate::mail::windows;
-use crate::messages::WebhookStatus;
 
 pub(super) use self::ownership::Ownership;
 

@@ -21,9 +21,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::status::TargetStatus;
 use super::target::breaker::{BreakerState, TargetCommand, TargetState};
 use crate::mail::policy::{Ordering, Policy};
-use crate::messages::TargetStatus;
 use limits::ByHistory;
 use queue::TargetQueue;
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::super::status::TargetStatus;
 use super::super::target::address;
 use super::super::target::breaker::{BreakerState, THRESHOLD, TargetCommand, TargetState};
 use super::backlog::Backlog;
 use super::{AttemptKind, ByHistory, DeliveryLimits, Signal};
 use crate::mail::rules::mask_url;
-use crate::messages::TargetStatus;
 
 /// A target that answers within this is fast.
 const FAST_RESPONSE: Duration = Duration::from_millis(250);

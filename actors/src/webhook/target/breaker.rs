@@ -57,7 +57,7 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
-    /// The name as shown, see [`crate::messages::TargetStatus::breaker`].
+    /// The name as shown, see [`crate::webhook::TargetStatus::breaker`].
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

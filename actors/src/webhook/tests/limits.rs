@@ -89,3 +89,94 @@ fn places_go_to_those_that_queued_first() {
         assert_eq!(limiter.free(&deps, "other").await, 1);
     });
 }
+
+#[test]
+fn the_rate_limit_holds_and_survives_a_restart() {
+    play(|mut scene| async move {
+        scene.set(|policy| policy.rate_limit_per_hour = 5).await;
+        scene.mails(8, "default").await;
+        wait(10).await;
+        assert_eq!((scene.receivers.count(), scene.left().await), (5, 3));
+        assert_eq!(scene.events(delivery_stream("default0005", "default")).await, ["delivery.deferred"]);
+        wait(1_800).await;
+        scene.crash().await;
+        scene.start();
+        wait(1_700).await;
+        assert_eq!(scene.receivers.count(), 5);
+        wait(120).await;
+        assert_eq!((scene.receivers.count(), scene.left().await), (8, 0));
+    });
+}
+
+#[test]
+fn several_workers_share_the_rate_limit() {
+    play(|scene| async move {
+        scene.set(|policy| policy.rate_limit_per_hour = 5).await;
+        let _others = [scene.another(), scene.another()];
+        wait(2).await;
+        scene.mails(40, "default").await;
+        for hour in 1..=8 {
+            wait(1_800).await;
+            assert_eq!(scene.receivers.count(), 5 * hour, "hour {hour}");
+            wait(1_800).await;
+        }
+        assert_eq!(scene.left().await, 0);
+        assert_eq!(scene.events(rate_stream("default", scene.world.now())).await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_delivery_that_was_counted_and_not_sent_keeps_its_place() {
+    play(|mut scene| async move {
+        scene.set(|policy| policy.rate_limit_per_hour = 2).await;
+        scene.crash().await;
+        scene.mails(3, "default").await;
+        // A worker counted two of them, and was gone before it posted them.
+        let (at, stream) = (scene.world.now(), rate_stream("default", scene.world.now()));
+        let counted = ["default0001", "default0002"].map(|email_id| {
+            let counted = DeliveryCounted { email_id: email_id.to_owned(), target: "default".to_owned(), at };
+            RateEvent::Counted(counted).to_new(scene.world.ids.next()).unwrap()
+        });
+        let writes = vec![StreamWrite {
+            stream: stream.clone(),
+            expected: Expected::NoStream,
+            events: counted.to_vec(),
+        }];
+        scene.journal.append(Commit { at, writes, ..Commit::default() }).await.unwrap();
+        scene.start();
+        wait(10).await;
+        let mut ids = scene.receivers.ids();
+        ids.sort();
+        assert_eq!(ids, ["msg_default0001_default", "msg_default0002_default"]);
+        wait(3_600).await;
+        assert_eq!((scene.receivers.count(), scene.left().await), (3, 0));
+        assert_eq!(scene.events(stream).await.len(), 2);
+    });
+}
+
+#[test]
+fn a_raised_rate_limit_lets_go_at_once() {
+    play(|scene| async move {
+        scene.set(|policy| policy.rate_limit_per_hour = 1).await;
+        scene.mails(6, "default").await;
+        wait(10).await;
+        assert_eq!(scene.receivers.count(), 1);
+        scene.set(|policy| policy.rate_limit_per_hour = 3).await;
+        wait(2).await;
+        assert_eq!(scene.receivers.count(), 3);
+        scene.set(|policy| policy.rate_limit_per_hour = 0).await;
+        wait(2).await;
+        assert_eq!((scene.receivers.count(), scene.left().await), (6, 0));
+    });
+}
+
+#[test]
+fn repetitions_do_not_count_against_the_rate_limit() {
+    play(|scene| async move {
+        scene.set(|policy| policy.rate_limit_per_hour = 1).await;
+        scene.receivers.script("default.example", [Does::Answers(500), Does::Answers(500)]);
+        scene.mail("m1", &["default"], None).await;
+        wait(30).await;
+        assert_eq!((scene.receivers.count(), scene.left().await), (3, 0));
+    });
+}

@@ -18,7 +18,7 @@ use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::messages::PollerStatus;
+use render_signal_actors::poller::PollerStatus;
 use secrecy::SecretString;
 use tempfile::TempDir;
 

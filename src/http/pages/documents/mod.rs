@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`read`] | a document for a form: what is stored, which version that is, how it stands, who changed it |
-//! | [`save`] | saving, and the three things that come of it |
+//! | [`mod@save`] | saving, and the three things that come of it |
 //! | [`sides`] | the page that is shown when somebody else has saved meanwhile |
 //! | [`standing`] | stores that do not answer, documents that are refused, decisions that wait |
 //! | [`history`], [`version`] | `/reglages/historique`: who changed what and when, and back again |

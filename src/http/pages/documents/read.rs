@@ -23,7 +23,7 @@ pub(in crate::http::pages) struct EditedDocument {
     /// What is stored, masked as the API masks it; of one that has vanished what is in force. Empty
     /// when there is nothing, or what is stored is no object.
     pub(in crate::http::pages) value: Map<String, Value>,
-    /// Names the stored version: the value of the hidden field [`SEEN`](super::SEEN). Empty = none.
+    /// Names the stored version: the value of the hidden field [`SEEN`]. Empty = none.
     pub(in crate::http::pages) seen: String,
     /// How it is, as the API says it.
     pub(in crate::http::pages) state: DocumentOverview,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use render_signal_actors::config::GetConfigStatus;
 use render_signal_actors::config::active::canonical_hash;
 use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::documents::{self, FieldProblem, Key, effect};
 use render_signal_actors::config::edit::{self, Edit, EditError, UPDATED_AT};
-use render_signal_actors::messages::GetConfigStatus;
 use serde_json::Value;
 
 use super::names::field;

@@ -15,9 +15,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::{Path, to};
 use askama::Template;
-use render_signal_actors::dedup::stored;
 use render_signal_actors::mail::Mail;
 use render_signal_actors::mail::outbox_rows::delivery_body_key;
+use render_signal_actors::stored_mail;
 use render_signal_actors::story;
 use serde::Deserialize;
 
@@ -78,7 +78,7 @@ async fn show(
 
 /// The texts of a mail, as a file: a browser never shows what a stranger wrote as a page.
 async fn texts(visit: PageVisit, id: Path<String>) -> Result<HttpResponse, HttpProblem> {
-    let known = stored::known(visit.state.journal.as_ref(), &id).await.map_err(unavailable)?;
+    let known = stored_mail::known(visit.state.journal.as_ref(), &id).await.map_err(unavailable)?;
     let known = known.ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, "there is no such mail"))?;
     let mail = known.content.map_err(|gone| HttpProblem::new(ProblemKind::Gone, gone.to_string()))?;
     Ok(download("text/plain; charset=utf-8", "mail.txt", text_of(&mail)))

@@ -1,6 +1,6 @@
 //! A document that is changed as a whole: as it is stored, or as somebody tries it.
 //!
-//! Other than in [`documents`](super::super::documents), addresses within it are not masked: what a condition
+//! Other than in [`documents`], addresses within it are not masked: what a condition
 //! looks for may be one. The forms of this room mask the addresses of webhooks themselves.
 
 use render_signal_actors::config::documents::{self as stored, Key};

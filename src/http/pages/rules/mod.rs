@@ -7,7 +7,7 @@
 //! | [`one_rule`], [`one_detector`], [`one_service`], [`sheets`] | forms |
 //! | [`trials`] | a change tried on the mails that came, and saved |
 //! | [`rule`], [`detector`], [`tree`], [`service`], [`sheet`], [`list`] | forms and what they make of a document; pure |
-//! | [`chain`], [`sentence`], [`outcome`], [`line`] | plain sentences; pure |
+//! | [`chain`], [`sentence`], [`outcome`], [`mod@line`] | plain sentences; pure |
 //! | [`desk`] | a document as these pages change it |
 //!
 //! Whatever is changed is an edit of one document, saved by [`documents`](super::documents), and can be tried before.

@@ -178,7 +178,7 @@ pub(super) fn changed(
 
 /// Why a mail was not tried, in the reader's language: the journal says it in English.
 pub(super) fn untested(why: &str, lang: Lang) -> &str {
-    use render_signal_actors::dedup::stored::ContentGone;
+    use render_signal_actors::stored_mail::ContentGone;
     const WORDS: [(ContentGone, &str, &str); 7] = [
         (
             ContentGone::Stranger,
@@ -198,7 +198,7 @@ pub(super) fn untested(why: &str, lang: Lang) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::dedup::stored::ContentGone;
+    use render_signal_actors::stored_mail::ContentGone;
     use serde_json::json;
 
     use super::*;

@@ -3,31 +3,19 @@
 //! What a form does not show stays as it is stored, and so does what was not changed in it: a
 //! form that is sent back as it came gives the very same rule.
 
-use render_signal_actors::config::documents::coerce::is_on;
-use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::rules::compile;
-use render_signal_actors::kernel::said::Said;
-use render_signal_actors::mail::rules::mask_url;
-use serde_json::{Map, Value, json};
+mod condition;
+mod form_errors;
 
+use render_signal_actors::config::documents::coerce::is_on;
+use render_signal_actors::mail::rules::mask_url;
+use serde_json::{Value, json};
+
+pub(super) use self::condition::{ConditionInput, ConditionRow};
+pub(super) use self::form_errors::{FormErrors, faults, field_of};
 use super::words::Words;
 use crate::http::pages::form::FormData;
 use crate::http::pages::parts::{Choice, FormField, Input};
 use crate::lang::Lang;
-
-/// A condition as a form has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ConditionInput {
-    /// Its place in the stored rule; `None` = it is new.
-    pub(super) from: Option<usize>,
-    /// What is looked at.
-    pub(super) field: String,
-    /// How it is compared.
-    pub(super) operator: String,
-    pub(super) value: String,
-    /// Capitals count.
-    pub(super) case: bool,
-}
 
 /// A rule as a form has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,110 +215,6 @@ impl RuleFields {
     }
 }
 
-/// One condition of a form.
-#[derive(Debug)]
-pub(super) struct ConditionRow {
-    /// From 0.
-    pub(super) number: usize,
-    /// What it is called: "Condition 1".
-    pub(super) title: String,
-    /// What the button says that takes it out.
-    pub(super) remove: String,
-    /// Its place in the stored rule; empty = it is new.
-    pub(super) from: String,
-    /// What is looked at, how, with what.
-    pub(super) main: Vec<FormField>,
-    /// What is seldom changed.
-    pub(super) more: Vec<FormField>,
-    /// Something of that is set, or wrong.
-    pub(super) open: bool,
-}
-
-impl ConditionInput {
-    fn of(stored: &Value) -> Self {
-        let word = |name: &str| stored.get(name).map(shown).unwrap_or_default().trim().to_lowercase();
-        Self {
-            from: None,
-            field: word("field"),
-            operator: word("operator"),
-            value: stored.get("value").map(shown).unwrap_or_default(),
-            case: is_on(stored.get("case_sensitive"), false),
-        }
-    }
-
-    fn read(form: &FormData, row: usize) -> Self {
-        let text = |name: &str| form.get(&format!("c{row}-{name}")).unwrap_or_default().to_owned();
-        Self {
-            from: text("from").parse().ok(),
-            field: text("field"),
-            operator: text("operator"),
-            value: text("value"),
-            case: form.is_on(&format!("c{row}-case")),
-        }
-    }
-
-    fn write(&self, stored: Option<&Value>) -> Value {
-        let before = stored.map(|stored| Self { from: self.from, ..Self::of(stored) });
-        if let (Some(stored), true) = (stored, before.as_ref() == Some(self)) {
-            return stored.clone();
-        }
-        let mut condition: Map<String, Value> =
-            stored.and_then(Value::as_object).cloned().unwrap_or_default();
-        let mut put = |name: &str, now: &str, was: Option<&String>| {
-            if was.map(String::as_str) != Some(now) {
-                condition.insert(name.to_owned(), now.trim().into());
-            }
-        };
-        put("field", &self.field, before.as_ref().map(|old| &old.field));
-        put("operator", &self.operator, before.as_ref().map(|old| &old.operator));
-        put("value", &self.value, before.as_ref().map(|old| &old.value));
-        if before.as_ref().map_or(self.case, |old| old.case != self.case) {
-            condition.insert("case_sensitive".to_owned(), self.case.into());
-        }
-        Value::Object(condition)
-    }
-
-    fn fields(&self, number: usize, w: &Words, lang: Lang, wrong: &FormErrors) -> ConditionRow {
-        let name = |name: &str| format!("c{number}-{name}");
-        let field = |short: &str, label: &str, input, value: &str| {
-            FormField::new(name(short), label, input, value).error(wrong.at(&name(short)))
-        };
-        let fields = [("subject", w.subject), ("sender", w.sender), ("body", w.rule_body)];
-        let operators = [("contains", w.contains), ("equals", w.equals), ("regex", w.regex)];
-        // A line of HTML has no line breaks: what has some is kept in a box of several lines.
-        let lines = if self.value.contains('\n') { Input::Lines(2) } else { Input::Line("text") };
-        ConditionRow {
-            number,
-            title: w.condition_number(lang, number + 1),
-            remove: w.remove_condition(lang, number + 1),
-            from: self.from.map(|from| from.to_string()).unwrap_or_default(),
-            main: vec![
-                field("field", w.looks_at, Input::Select(choices(&fields, &self.field, w)), &self.field),
-                field(
-                    "operator",
-                    w.compares,
-                    Input::Select(choices(&operators, &self.operator, w)),
-                    &self.operator,
-                ),
-                field("value", w.value, lines, &self.value),
-            ],
-            more: vec![field("case", w.case, Input::Tick, on_off(self.case))],
-            open: self.case || !wrong.at(&name("case")).is_empty(),
-        }
-    }
-}
-
-/// What is wrong with a form, by the names of its fields.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct FormErrors(pub(super) Vec<(String, String)>);
-
-impl FormErrors {
-    /// What is wrong with a field; empty = nothing.
-    pub(super) fn at(&self, name: &str) -> &str {
-        self.0.iter().find(|(found, _)| found == name).map_or("", |(_, why)| why.as_str())
-    }
-}
-
 /// A stored value as text.
 pub(super) fn shown(value: &Value) -> String {
     match value {
@@ -363,76 +247,4 @@ pub(super) fn rows(form: &FormData, name: &str) -> Vec<usize> {
     rows.sort_unstable();
     rows.dedup();
     rows
-}
-
-/// Everything that is wrong with a rule, each with the field of the form. The judge of rules stops at
-/// the first fault: that is mended in a copy, and the next one asked for.
-pub(super) fn faults(rule: &Value, env: &EnvDefaults) -> Vec<(String, Said)> {
-    let mut rule = rule.clone();
-    let mut found = Vec::new();
-    let conditions = rule.get("conditions").and_then(Value::as_array).map_or(0, Vec::len);
-    // One for each condition and for each other field.
-    while found.len() < conditions + 8 {
-        let Err(problem) = compile(&rule, 1, &mut Vec::new(), env) else { break };
-        let path = problem.field.strip_prefix("rules[0]").unwrap_or_default().to_owned();
-        found.push((field_of(&path), problem.message));
-        if mend(&mut rule, &path).is_none() {
-            break;
-        }
-    }
-    found
-}
-
-/// The field of the form in which a path of a rule is entered; empty = the whole of it.
-pub(super) fn field_of(path: &str) -> String {
-    if let Some(rest) = path.strip_prefix(".conditions[") {
-        let (number, within) = rest.split_once(']').unwrap_or((rest, ""));
-        let name = match within {
-            ".field" => "field",
-            ".operator" => "operator",
-            ".case_sensitive" => "case",
-            _ => "value",
-        };
-        return format!("c{number}-{name}");
-    }
-    match path {
-        ".name" => "name",
-        ".enabled" => "enabled",
-        ".conditions" => "c0-value",
-        ".actions" | ".actions.webhook_url" => "url",
-        ".actions.priority" => "priority",
-        ".actions.stop_processing" => "stop",
-        ".actions.ordering" => "ordering",
-        ".actions.body" => "body",
-        _ => "",
-    }
-    .to_owned()
-}
-
-/// Puts something good where something is wrong.
-fn mend(rule: &mut Value, path: &str) -> Option<()> {
-    let good = || json!({"field": "subject", "operator": "contains", "value": "x"});
-    let rule = rule.as_object_mut()?;
-    if let Some(rest) = path.strip_prefix(".conditions[") {
-        let place: usize = rest.split_once(']')?.0.parse().ok()?;
-        *rule.get_mut("conditions")?.get_mut(place)? = good();
-        return Some(());
-    }
-    match path {
-        ".name" => drop(rule.insert("name".to_owned(), "x".into())),
-        ".enabled" => drop(rule.shift_remove("enabled")),
-        ".conditions" => drop(rule.insert("conditions".to_owned(), json!([good()]))),
-        ".actions" => {
-            drop(rule.insert("actions".to_owned(), json!({"webhook_url": "https://hook.example.com/x"})));
-        }
-        ".actions.webhook_url" => {
-            *rule.get_mut("actions")?.as_object_mut()?.entry("webhook_url").or_insert(Value::Null) =
-                "https://hook.example.com/x".into();
-        }
-        _ => {
-            let name = path.strip_prefix(".actions.")?;
-            rule.get_mut("actions")?.as_object_mut()?.shift_remove(name)?;
-        }
-    }
-    Some(())
 }

@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::words::Words;
 use super::{HOME, SystemResults, page};
-use crate::commands;
 use crate::findings::{self, Finding, Severity};
 use crate::health::{Check, installation};
 use crate::http::pages::names::{sentence, told};
@@ -18,6 +17,7 @@ use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
 use crate::http::pages::visit::PageVisit;
 use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
+use crate::settings::environment;
 
 /// One thing that was looked at.
 #[derive(Template)]
@@ -129,7 +129,7 @@ pub(super) async fn look_at_all(visit: PageVisit) -> Result<HttpResponse, HttpPr
     let Ok(_alone) = visit.state.services.doctor.try_acquire() else {
         return Ok(visit.back(HOME, &Notice::care(Words::of(visit.lang).busy)));
     };
-    let report = installation::look(commands::environment).await;
+    let report = installation::look(environment).await;
     let view = DoctorChecksView {
         badge: badge(report.state(), Words::of(visit.lang)),
         at: When::short(visit.clock, visit.state.world.now()),

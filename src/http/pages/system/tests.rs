@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_LANGUAGE, LOCATION};
 use actix_web::test::TestRequest;
 use actix_web::web::Data;
-use render_signal_actors::messages::PollerStatus;
+use render_signal_actors::poller::PollerStatus;
 use serde_json::json;
 
 use super::*;

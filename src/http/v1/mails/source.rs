@@ -5,9 +5,9 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::{Data, Path};
 use chrono::{DateTime, Utc};
-use render_signal_actors::dedup::stored;
 use render_signal_actors::mail::Mail;
 use render_signal_actors::mail::outbox_rows::source_body_key;
+use render_signal_actors::stored_mail;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -63,7 +63,7 @@ pub(in crate::http) async fn content(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, HttpProblem> {
-    let known = stored::known(state.journal.as_ref(), &id).await.map_err(unavailable)?;
+    let known = stored_mail::known(state.journal.as_ref(), &id).await.map_err(unavailable)?;
     let known = known.ok_or_else(|| unknown(&id))?;
     let mail = known.content.map_err(|gone| HttpProblem::new(ProblemKind::Gone, gone.to_string()))?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(ContentView::from(mail)))
@@ -81,7 +81,7 @@ pub(in crate::http) async fn source(
 ) -> Result<HttpResponse, HttpProblem> {
     let journal = state.journal.as_ref();
     let Some(source) = journal.body(&source_body_key(&id)).await.map_err(unavailable)? else {
-        return Err(match stored::known(journal, &id).await.map_err(unavailable)? {
+        return Err(match stored_mail::known(journal, &id).await.map_err(unavailable)? {
             None => unknown(&id),
             Some(_) => HttpProblem::new(
                 ProblemKind::Gone,

@@ -16,7 +16,7 @@ use render_signal_actors::mail::life::{
 };
 use render_signal_actors::mail::outbox_rows::{self, DeliverMeta, InWindow};
 use render_signal_actors::mail::policy::{DeliveryMode, Priority};
-use render_signal_actors::messages::PollerStatus;
+use render_signal_actors::poller::PollerStatus;
 use render_signal_actors::webhook::events::{
     Attempted, DeadLettered, DeliveryEvent, Succeeded, TargetDisabled, TargetEvent, delivery_stream,
     target_stream,

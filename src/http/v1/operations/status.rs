@@ -10,7 +10,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::answer;
-use crate::commands;
 use crate::findings::{Finding, Severity};
 use crate::health::worker::{Readiness, readiness};
 use crate::health::{Check, installation};
@@ -19,6 +18,7 @@ use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
 use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::page::Nothing;
+use crate::settings::environment;
 
 /// How something is.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -161,7 +161,7 @@ pub(in crate::http) async fn doctor(
         let why = "somebody has everything looked at already; ask again in a moment";
         return Err(HttpProblem::new(ProblemKind::TooManyRequests, why).retry_after(15));
     };
-    let report = installation::look(commands::environment).await;
+    let report = installation::look(environment).await;
     let view = |check: Check| DoctorCheckView {
         state: check.state().into(),
         findings: check.findings.iter().map(FindingView::from).collect(),

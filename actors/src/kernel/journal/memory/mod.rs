@@ -4,19 +4,22 @@
 //! the same each time. [`Faults`] are asked before each operation, and
 //! [`MemoryJournal::crash`] forgets what had not reached the disk.
 
+mod faults;
 mod model;
-
-pub(super) use model::missing_body;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+pub(super) use model::missing_body;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use self::faults::OperationLost;
+pub use self::faults::{Fault, FaultPoint, Faults};
 use self::model::{Model, Touched, UndoEntry};
 use super::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalAdmin,
@@ -25,44 +28,6 @@ use super::{
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::projection::{self, Projections, ViewError, ViewJob, ViewRunner, Views};
-
-/// What is about to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FaultPoint {
-    /// A commit, a new fence or a purge.
-    Append,
-    /// A claim, or making rows due.
-    Claim,
-    /// Anything that only reads.
-    Read,
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing.
-    Ok,
-    /// It is refused, and nothing has changed.
-    Rejected,
-    /// It is done, but the answer is lost. A read is simply lost.
-    IndeterminateWritten,
-    /// It is not done, and nobody knows.
-    IndeterminateNotWritten,
-    /// It is done, but only after this long (of tokio's time).
-    Delay(Duration),
-}
-
-/// Decides what goes wrong. Asked once before each operation, in order.
-pub trait Faults: Send + Sync {
-    /// What happens to the next operation.
-    fn next(&self, point: FaultPoint) -> Fault;
-}
-
-/// How an operation ended badly.
-enum OperationLost {
-    Rejected,
-    Unknown,
-}
 
 const REJECTED: &str = "injected fault: refused";
 const UNKNOWN: &str = "injected fault: no answer";
@@ -412,6 +377,3 @@ impl ViewRunner for Shared {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@
 
 mod installation;
 mod link;
+mod options;
 mod profile;
 mod pulse;
 mod scripts;
@@ -30,6 +31,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use self::installation::{Installation, Owner};
 use self::link::{JournalServer, ReplyLine, ScriptText, Trouble};
+pub use self::options::{DEFAULT_PREFIX, RedisOptions};
 pub use self::profile::Profile;
 use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
@@ -41,60 +43,11 @@ use super::{
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::projection::{Projections, ViewRunner, Views};
-use crate::kernel::redis::RedisAddress;
 
 /// Events of a stream, or rows, fetched by one script: nothing else runs meanwhile.
 const PAGE_SIZE: usize = 500;
 /// The largest number that Lua and Redis both take for a count; no log gets that far.
 const MAX_COUNT: u64 = 1 << 53;
-
-/// Before every key, unless [`RedisOptions::prefix`] says otherwise.
-pub const DEFAULT_PREFIX: &str = "rs:journal";
-
-/// How a journal is opened.
-#[derive(Clone)]
-pub struct RedisOptions {
-    /// The server.
-    pub address: RedisAddress,
-    /// Before every key. [`DEFAULT_PREFIX`] by default.
-    pub prefix: String,
-    /// How long a connection may take to come about. 2 seconds by default.
-    pub connect: Duration,
-    /// How long an answer may take; after that its outcome is unknown. 5 seconds by default.
-    pub response: Duration,
-    /// Connections at the same time. 8 by default.
-    pub connections: usize,
-    /// The claims of a worker that was not heard of for so long are released. 20 seconds by
-    /// default.
-    pub silence: Duration,
-    /// Whose journal it has to be. Anybody's by default.
-    pub owner: Owner,
-    /// What the other workers of the journal are compared with; `None` (the default) = with nothing.
-    pub profile: Option<Profile>,
-}
-
-impl RedisOptions {
-    /// The defaults, for a server.
-    #[must_use]
-    pub fn new(address: impl Into<RedisAddress>) -> Self {
-        Self {
-            address: address.into(),
-            prefix: DEFAULT_PREFIX.to_owned(),
-            connect: Duration::from_secs(2),
-            response: Duration::from_secs(5),
-            connections: 8,
-            silence: Duration::from_secs(20),
-            owner: Owner::Anybody,
-            profile: None,
-        }
-    }
-}
-
-impl std::fmt::Debug for RedisOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisOptions").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
-}
 
 /// The journal in Redis. See the module page.
 pub struct RedisJournal {

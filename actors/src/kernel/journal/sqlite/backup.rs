@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::schema;
+use super::open;
 use crate::kernel::journal::JournalError;
 
 /// Writes a copy of the journal at `path` into a new file. It is one moment's journal, whole:
@@ -12,7 +12,7 @@ use crate::kernel::journal::JournalError;
 /// # Errors
 /// The journal cannot be read, or the file not written; what was written of it is left there.
 pub fn copy(path: &Path, to: &Path) -> Result<(), JournalError> {
-    let db = schema::open_to_look(path)?;
+    let db = open::open_to_look(path)?;
     let failed = |error: rusqlite::Error| {
         JournalError::Unavailable(format!("{} could not be copied: {error}", path.display()))
     };

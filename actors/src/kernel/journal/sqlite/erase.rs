@@ -28,7 +28,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 pub(super) fn cut_log(db: &Connection) -> rusqlite::Result<bool> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    db.busy_timeout(super::schema::BUSY)?;
+    db.busy_timeout(super::open::BUSY)?;
     Ok(busy? == 0)
 }
 

@@ -12,8 +12,10 @@
 
 mod append;
 pub mod backup;
+mod bodies;
 mod erase;
 mod files;
+mod open;
 mod outbox;
 mod pick;
 mod reader;
@@ -106,7 +108,7 @@ impl SqliteJournal {
     ) -> Result<Arc<Self>, JournalError> {
         let path = path.as_ref();
         let explain = |error: rusqlite::Error| schema::explain(path, &error);
-        let db = schema::open_checked(path, options.check_below)?;
+        let db = open::open_checked(path, options.check_below)?;
         #[cfg(test)]
         if let Some(pages) = options.max_pages {
             db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(explain)?;
@@ -118,7 +120,7 @@ impl SqliteJournal {
             tracing::info!(released, "claims of a worker that died were released");
         }
         let head = prepare(&db, &projections).map_err(explain)?;
-        let reading = schema::open_reader(path).map_err(explain)?;
+        let reading = open::open_reader(path).map_err(explain)?;
         let hints = watch::Sender::new(Hint { position: head, queues: [0; Queue::COUNT] });
         let files = Files::of(path);
         let place = (path.to_owned(), files.clone());
@@ -136,7 +138,7 @@ impl SqliteJournal {
     /// See [`Self::open`]; [`JournalError::Unavailable`] when there is no file.
     pub fn open_read_only(path: impl AsRef<Path>, world: World) -> Result<Arc<Self>, JournalError> {
         let path = path.as_ref();
-        let reading = schema::open_to_look(path)?;
+        let reading = open::open_to_look(path)?;
         let position = reader::head(&reading).map_err(|error| schema::explain(path, &error))?;
         let hints = watch::Sender::new(Hint { position, queues: [0; Queue::COUNT] });
         Self::with(path, world, None, reading, hints)
@@ -247,12 +249,12 @@ impl Journal for SqliteJournal {
 
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         let key = key.to_owned();
-        self.reader.read(move |db| outbox::body(db, &key)).await
+        self.reader.read(move |db| bodies::body(db, &key)).await
     }
 
     async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
         let keys = keys.to_vec();
-        self.reader.read(move |db| outbox::bodies_of(db, &keys)).await
+        self.reader.read(move |db| bodies::bodies_of(db, &keys)).await
     }
 
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
@@ -278,7 +280,7 @@ impl Journal for SqliteJournal {
 #[async_trait]
 impl JournalAdmin for SqliteJournal {
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
-        self.reader.read(move |db| outbox::bodies(db, offset, limit)).await
+        self.reader.read(move |db| bodies::bodies(db, offset, limit)).await
     }
 
     async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {

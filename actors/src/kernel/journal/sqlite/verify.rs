@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::rows::{self, Sum, Summed, unsigned};
-use super::schema;
+use super::{open, schema};
 use crate::kernel::journal::memory::missing_body;
 use crate::kernel::journal::{JournalError, Queue, VerifyReport};
 
@@ -36,7 +36,7 @@ impl VerifyFindings {
 /// # Errors
 /// When the file cannot be opened or read at all.
 pub(super) fn verify(path: &Path) -> Result<VerifyReport, JournalError> {
-    let db = schema::open_to_look(path)?;
+    let db = open::open_to_look(path)?;
     let explain = |error: rusqlite::Error| schema::explain(path, &error);
     db.execute_batch("BEGIN").map_err(explain)?;
     let mut findings = VerifyFindings { problems: Vec::new(), more: 0 };

@@ -17,10 +17,11 @@ use crate::config::history::import::put_back;
 use crate::config::load::load;
 use crate::config::policy::EnvDefaults;
 use crate::config::{ConfigActor, ConfigDeps, WireConfig};
+use crate::config::{ConfigStatus, DocumentStatus, GetConfigStatus};
 use crate::kernel::journal::Journal;
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::port::Port;
-use crate::messages::{ConfigStatus, DocumentStatus, Drain, GetConfigStatus, PolicyChanged};
+use crate::messages::{Drain, PolicyChanged};
 
 fn journal() -> Arc<dyn Journal> {
     Arc::new(MemoryJournal::new(World::real(), Arc::default()))

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::kernel::digest::sha256;
+use super::digest::sha256;
 
-/// SHA-256, in hex, of a document's canonical JSON: keys sorted, no blanks.
+/// SHA-256, in hex, of the canonical JSON of a value: keys sorted, no blanks.
 #[must_use]
 pub fn canonical_hash(value: &Value) -> String {
     let mut text = String::new();
@@ -12,7 +12,7 @@ pub fn canonical_hash(value: &Value) -> String {
     sha256(text)
 }
 
-pub(super) fn write_canonical(value: &Value, out: &mut String) {
+fn write_canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(object) => {
             let mut fields: Vec<_> = object.iter().collect();
@@ -39,5 +39,23 @@ pub(super) fn write_canonical(value: &Value, out: &mut String) {
             out.push(']');
         }
         scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_hash_does_not_depend_on_order_or_blanks() {
+        let one: Value = serde_json::from_str(r#"{"b": [1, {"y": null, "x": "é\n"}], "a": 1.0}"#).unwrap();
+        let two: Value = serde_json::from_str(r#"{"a":1.0,"b":[1,{"x":"é\n","y":null}]}"#).unwrap();
+        assert_eq!(canonical_hash(&one), canonical_hash(&two));
+        assert_ne!(canonical_hash(&one), canonical_hash(&json!({"a": 1.0, "b": [1]})));
+        let mut text = String::new();
+        write_canonical(&one, &mut text);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), one);
     }
 }
