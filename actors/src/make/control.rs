@@ -16,8 +16,8 @@ use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Fence, Journal};
 use crate::kernel::port::Port;
+use crate::lock::GetLockStatus;
 use crate::mail::policy::PolicyCell;
-use crate::messages::GetLockStatus;
 
 /// Between two looks at the settings and at what is wanted.
 const INTERVAL: Duration = Duration::from_secs(1);

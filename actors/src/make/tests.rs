@@ -19,9 +19,9 @@ use crate::chore::ChoreActor;
 use crate::kernel::guardian::{Guardian, Restarts};
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::port::Port;
+use crate::lock::{GetLockStatus, LockStatus};
 use crate::mail::policy::{Policy, PolicyCell};
 use crate::mail::samples;
-use crate::messages::{GetLockStatus, LockStatus};
 use crate::readmodel;
 
 /// Monday, 09:00 in Paris.

@@ -56,11 +56,11 @@ pub(super) async fn status(state: Data<HttpState>) -> CompatResult {
     let mut scenarios = Map::new();
     if access.configured {
         for standing in access.standings().await {
-            let mut told = json!({ "scenario_id": standing.id });
-            match standing.running {
-                Ok(running) => told["running"] = json!(running),
-                Err(why) => told["error"] = json!(why),
-            }
+            let id = standing.id;
+            let told = match standing.running {
+                Ok(running) => json!({ "scenario_id": id, "running": running }),
+                Err(why) => json!({ "scenario_id": id, "error": why }),
+            };
             scenarios.insert(standing.name, told);
         }
     } else {
@@ -109,15 +109,13 @@ pub(super) async fn toggle(state: Data<HttpState>, caller: Caller, fields: JsonF
 fn results(access: &MakeAccess, answers: &[ScenarioAnswer], enable: bool) -> Map<String, Value> {
     let mut results = Map::new();
     for (answer, scenario) in answers.iter().zip(&access.parts.scenarios) {
-        let mut told = json!({
-            "scenario_id": answer.id,
-            "ok": answer.ok,
-            "status": answer.status.map_or(-1, i32::from),
-            "url": access.parts.api.shown_address(scenario, enable),
-        });
-        if let Some(why) = &answer.why {
-            told["error"] = json!(why);
-        }
+        let status = answer.status.map_or(-1, i32::from);
+        let url = access.parts.api.shown_address(scenario, enable);
+        let (id, ok) = (answer.id, answer.ok);
+        let told = match &answer.why {
+            None => json!({ "scenario_id": id, "ok": ok, "status": status, "url": url }),
+            Some(why) => json!({ "scenario_id": id, "ok": ok, "status": status, "url": url, "error": why }),
+        };
         results.insert(answer.name.clone(), told);
     }
     results

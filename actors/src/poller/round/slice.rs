@@ -1,6 +1,7 @@
 //! A slice of the mails that wait: listed, described, loaded.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};

@@ -17,7 +17,7 @@ use super::{
     release_claims,
 };
 use crate::kernel::clock::World;
-use crate::kernel::journal::Hint;
+use crate::kernel::journal::{Hint, Queue};
 use crate::kernel::projection::{self, Projections};
 
 pub(super) struct WriteLoop {
