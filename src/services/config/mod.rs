@@ -85,8 +85,11 @@ impl ConfigService {
     ) -> Result<bool, ServiceError> {
         let Some(stores) = self.editor.store.fallbacks() else { return Ok(false) };
         // What still waits may turn out to be a conflict, or none.
-        stores.offer(key).await?;
-        Ok(stores.resolve(key, keep, by).await?)
+        let offered = stores.offer(key).await;
+        match stores.resolve(key, keep, by).await? {
+            true => Ok(true),
+            false => Ok(offered.map(|_| false)?),
+        }
     }
 
     /// How the stores are, the authority first; nothing where there is but one.
