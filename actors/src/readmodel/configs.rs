@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{at, integer, payload, text};
+use super::{at, integer, typed};
 use crate::config::events::ConfigEvent;
-use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
 
 /// Keeps `configs`.
 #[derive(Debug, Clone, Copy)]
@@ -37,22 +37,18 @@ impl Projection for ConfigsProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if event.kind != "config.changed" {
-            return Ok(());
-        }
-        let Some(payload) = payload::<ConfigEvent>(event) else { return Ok(()) };
-        let Some(key) = text(&payload, "key") else { return Ok(()) };
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        let Some(TypedEvent::Config(ConfigEvent::Changed(changed))) = typed(event) else { return Ok(()) };
         db.prepare_cached(
             "INSERT INTO configs (key, hash, version, changed_at, origin) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (key) DO UPDATE SET hash = ?2, version = ?3, changed_at = ?4, origin = ?5",
         )?
         .execute((
-            key,
-            text(&payload, "hash").unwrap_or_default(),
+            &changed.key,
+            &changed.hash,
             integer(event.version),
             at(event),
-            text(&payload, "origin").unwrap_or_default(),
+            &changed.origin,
         ))?;
         Ok(())
     }
