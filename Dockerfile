@@ -9,9 +9,10 @@ WORKDIR /src
 # The dependencies first, with empty sources: they change seldom, and are cached as a layer.
 COPY Cargo.toml Cargo.lock ./
 COPY actors/Cargo.toml actors/
-RUN mkdir -p src actors/src benches/throughput tests/suite \
+COPY testkit/Cargo.toml testkit/
+RUN mkdir -p src actors/src testkit/src benches/throughput tests/suite \
  && echo 'fn main() {}' | tee src/main.rs benches/throughput/main.rs tests/suite/main.rs > /dev/null \
- && touch actors/src/lib.rs \
+ && touch actors/src/lib.rs testkit/src/lib.rs \
  && cargo build --release --locked --bin render-signal \
  && rm -rf src actors/src
 COPY . .
