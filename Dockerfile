@@ -7,9 +7,10 @@ WORKDIR /src
 # to see every target that the manifests name.
 COPY Cargo.toml Cargo.lock ./
 COPY actors/Cargo.toml actors/
+COPY testkit/Cargo.toml testkit/
 RUN targets=$(sed -n 's/^path = "\(.*\.rs\)"/\1/p' Cargo.toml; sed -n 's/^path = "\(.*\.rs\)"/actors\/\1/p' actors/Cargo.toml) \
  && for target in src/main.rs $targets; do mkdir -p "${target%/*}" && echo 'fn main() {}' > "$target" || exit; done \
- && mkdir -p actors/src && touch actors/src/lib.rs \
+ && mkdir -p actors/src testkit/src && touch actors/src/lib.rs testkit/src/lib.rs \
  && cargo build --profile dist --locked --bin render-signal \
  && rm -rf src actors/src
 # What the program is made of, and nothing else: an edit of the README compiles nothing.

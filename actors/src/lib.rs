@@ -41,9 +41,6 @@ pub mod ignore;
 pub mod ingress;
 pub mod kernel;
 pub mod lock;
-#[cfg(test)]
-#[path = "../../tests/support/port.rs"]
-mod loopback;
 pub mod mail;
 pub mod make;
 pub mod messages;

@@ -4,11 +4,12 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::access::state::{MagicLinkEvent, SessionEvent};
 use crate::archive::state::ArchiveEvent;
 use crate::config::events::ConfigEvent;
-use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
+use crate::kernel::event::{DomainEvent, EventError, EventKind, NewEvent, Recorded};
 use crate::lock::state::LeaseEvent;
 use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
@@ -20,7 +21,7 @@ use crate::worker::WorkerEvent;
 
 /// Lists the capabilities once for everything that goes through all of them.
 macro_rules! capabilities {
-    ($($event:ty),+ $(,)?) => {
+    ($($(#[$doc:meta])* $room:ident($event:ty)),+ $(,)?) => {
         /// Every kind, in the order of the life of a mail.
         #[must_use]
         pub fn all_kinds() -> Vec<&'static EventKind> {
@@ -29,39 +30,74 @@ macro_rules! capabilities {
             kinds
         }
 
-        /// The payload of any recorded event in today's schema.
-        ///
-        /// # Errors
-        /// When no capability knows the kind, or the payload cannot be read.
-        pub fn read(event: &Recorded) -> Result<Value, EventError> {
-            $(
-                match <$event>::from_recorded(event) {
-                    Ok(fact) => return Ok(fact.to_new(event.id)?.payload),
-                    Err(EventError::UnknownKind(_)) => {}
-                    Err(error) => return Err(error),
+        /// An event of any capability, in the types of that capability. Whoever reads events of several
+        /// matches on it, so that the compiler finds him when one of them changes.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum TypedEvent {
+            $( $(#[$doc])* $room($event), )+
+        }
+
+        impl TypedEvent {
+            /// Reads a recorded event of any kind, and of any schema it was ever written in.
+            ///
+            /// # Errors
+            /// When no capability knows the kind, or the payload cannot be read.
+            pub fn of(event: &Recorded) -> Result<Self, EventError> {
+                $(
+                    if <$event>::declares(&event.kind) {
+                        return <$event>::from_recorded(event).map(Self::$room);
+                    }
+                )+
+                Err(EventError::UnknownKind(event.kind.clone()))
+            }
+
+            fn to_new(&self, id: Uuid) -> Result<NewEvent, EventError> {
+                match self {
+                    $( Self::$room(event) => event.to_new(id), )+
                 }
-            )+
-            Err(EventError::UnknownKind(event.kind.clone()))
+            }
         }
     };
 }
 
 capabilities![
-    MailEvent,
-    GroupEvent,
-    DeliveryEvent,
-    RateEvent,
-    TargetEvent,
-    MailboxEvent,
-    CheckEvent,
-    LeaseEvent,
-    ScenarioEvent,
-    ConfigEvent,
-    WorkerEvent,
-    SessionEvent,
-    MagicLinkEvent,
-    ArchiveEvent
+    /// What happens to a mail.
+    Mail(MailEvent),
+    /// What happens to a subject group.
+    Group(GroupEvent),
+    /// What happens to a delivery.
+    Delivery(DeliveryEvent),
+    /// What happens to the hourly limit of a target.
+    Rate(RateEvent),
+    /// What happens to a target.
+    Target(TargetEvent),
+    /// What happens to a mailbox.
+    Mailbox(MailboxEvent),
+    /// What somebody wants of the poller.
+    Check(CheckEvent),
+    /// What happens to a lease.
+    Lease(LeaseEvent),
+    /// What happens to the scenarios at Make.com.
+    Scenario(ScenarioEvent),
+    /// What happens to a configuration document.
+    Config(ConfigEvent),
+    /// What happens to a worker.
+    Worker(WorkerEvent),
+    /// What happens to a session.
+    Session(SessionEvent),
+    /// What happens to a sign-in link.
+    MagicLink(MagicLinkEvent),
+    /// What happens to the journal as such.
+    Archive(ArchiveEvent),
 ];
+
+/// The payload of any recorded event in today's schema.
+///
+/// # Errors
+/// When no capability knows the kind, or the payload cannot be read.
+pub fn read(event: &Recorded) -> Result<Value, EventError> {
+    Ok(TypedEvent::of(event)?.to_new(event.id)?.payload)
+}
 
 /// The name of a kind, as declared; `None` when no capability declares it.
 #[must_use]
@@ -118,4 +154,4 @@ pub fn markdown() -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::aggregate::Evolve as _;
-use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
 use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, MailLife, Stage};
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
 use render_signal_actors::poller::state::MailboxEvent;
+use render_signal_actors::registry::TypedEvent;
 use render_signal_actors::webhook::events::DeliveryEvent;
 
 use super::samples::{BULK, ExpectedOutcome};
@@ -145,16 +145,17 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Takes an event in; events of other rooms are passed over.
-    pub(crate) fn take(&mut self, recorded: &Recorded) {
-        if let Ok(event) = MailEvent::from_recorded(recorded) {
-            self.take_mail(recorded.stream.key(), &event);
-        } else if let Ok(DeliveryEvent::Attempted(attempted)) = DeliveryEvent::from_recorded(recorded) {
-            if let Some(entry) = self.mails.get_mut(&attempted.email_id) {
-                entry.retries += usize::from(attempted.attempt > 1);
+    /// Takes an event in, of the stream with this key; what says nothing of mails is passed over.
+    pub(crate) fn take(&mut self, key: &str, event: &TypedEvent) {
+        match event {
+            TypedEvent::Mail(event) => self.take_mail(key, event),
+            TypedEvent::Delivery(DeliveryEvent::Attempted(attempted)) => {
+                if let Some(entry) = self.mails.get_mut(&attempted.email_id) {
+                    entry.retries += usize::from(attempted.attempt > 1);
+                }
             }
-        } else if let Ok(MailboxEvent::Flagged(flagged)) = MailboxEvent::from_recorded(recorded) {
-            self.marked += flagged.items.len();
+            TypedEvent::Mailbox(MailboxEvent::Flagged(flagged)) => self.marked += flagged.items.len(),
+            _ => {}
         }
     }
 
@@ -217,7 +218,7 @@ impl Ledger {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use render_signal_actors::kernel::event::StreamId;
+    use render_signal_actors::kernel::event::{DomainEvent, Recorded, StreamId};
     use render_signal_actors::mail::life::{
         Location, MailDuplicated, MailHeld, MailIgnored, MailReceived, MailRouted, MailSettled,
         RoutedDelivery, mail_stream,
@@ -226,11 +227,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    pub(crate) fn recorded<E: render_signal_actors::kernel::event::DomainEvent>(
-        stream: StreamId,
-        version: u64,
-        event: &E,
-    ) -> Recorded {
+    pub(crate) fn recorded<E: DomainEvent>(stream: StreamId, version: u64, event: &E) -> Recorded {
         let new = event.to_new(Uuid::nil()).unwrap();
         Recorded {
             position: version,
@@ -284,8 +281,8 @@ pub(crate) mod tests {
 
     fn ledger(events: &[(&str, MailEvent)]) -> Ledger {
         let mut ledger = Ledger::default();
-        for (version, (id, event)) in (1..).zip(events) {
-            ledger.take(&recorded(mail_stream(id), version, event));
+        for (id, event) in events {
+            ledger.take(mail_stream(id).key(), &TypedEvent::Mail(event.clone()));
         }
         ledger
     }

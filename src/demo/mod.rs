@@ -26,8 +26,11 @@ use actix_web::{App, HttpServer};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use render_signal_actors::access::links::MagicLinks;
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::events::ConfigEvent;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
+use render_signal_actors::registry::TypedEvent;
 use render_signal_actors::system::System;
 use secrecy::ExposeSecret as _;
 
@@ -220,9 +223,10 @@ impl Demo {
         let mut noticed = false;
         self.stage
             .play(|_, news| {
-                noticed |= news
-                    .iter()
-                    .any(|(kind, stream)| kind == "config.changed" && stream.contains("webhook_config"));
+                noticed |= news.iter().any(|event| {
+                    matches!(event, TypedEvent::Config(ConfigEvent::Changed(changed))
+                        if changed.key == Key::WebhookConfig.as_str())
+                });
                 noticed
             })
             .await?;

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use render_signal_actors::config::events::ConfigEvent;
-use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
+use render_signal_actors::kernel::event::Recorded;
 use render_signal_actors::mail::life::{MailEvent, MailRouted};
 use render_signal_actors::poller::state::MailboxEvent;
+use render_signal_actors::registry::TypedEvent;
 use render_signal_actors::webhook::events::{DeliveryEvent, TargetEvent};
 use render_signal_actors::worker::WorkerEvent;
 
@@ -45,8 +46,8 @@ impl Narrator {
 
     /// The line for an event that the ledger has taken in already; `None` for events
     /// that are of no interest to somebody who watches.
-    pub(crate) fn tell(&self, recorded: &Recorded, ledger: &Ledger) -> Option<Line> {
-        let (who, style, text) = self.phrase(recorded, ledger)?;
+    pub(crate) fn tell(&self, recorded: &Recorded, event: &TypedEvent, ledger: &Ledger) -> Option<Line> {
+        let (who, style, text) = self.phrase(recorded.stream.key(), event, ledger)?;
         Some(Line { at: self.time(recorded.at, "%H:%M:%S%.3f"), who: fit_ends(&who, WHO), style, text })
     }
 
@@ -55,24 +56,39 @@ impl Narrator {
         at.with_timezone(&self.zone).format(format).to_string()
     }
 
-    fn phrase(&self, recorded: &Recorded, ledger: &Ledger) -> Option<(String, Style, String)> {
-        if let Ok(event) = MailEvent::from_recorded(recorded) {
-            let entry = ledger.get(recorded.stream.key())?;
-            if entry.is_bulk() {
-                return None;
+    /// Who, how and what; `key` is that of the event's stream.
+    fn phrase(&self, key: &str, event: &TypedEvent, ledger: &Ledger) -> Option<(String, Style, String)> {
+        match event {
+            TypedEvent::Mail(event) => {
+                let who = self.mail_name(key, ledger)?;
+                self.mail(event).map(|(style, text)| (who, style, text))
             }
-            let (style, text) = self.mail(&event)?;
-            return Some((who(&entry.subject, self.lang), style, text));
-        }
-        if let Ok(event) = DeliveryEvent::from_recorded(recorded) {
-            let entry = ledger.get(delivery_mail(&event))?;
-            if entry.is_bulk() {
-                return None;
+            TypedEvent::Delivery(event) => {
+                let (email_id, _) = event.mail_and_target();
+                let who = self.mail_name(email_id, ledger)?;
+                self.delivery(event).map(|(style, text)| (who, style, text))
             }
-            let (style, text) = self.delivery(&event)?;
-            return Some((who(&entry.subject, self.lang), style, text));
+            TypedEvent::Config(event) => self.config(event),
+            TypedEvent::Mailbox(event) => self.mailbox(event),
+            TypedEvent::Worker(event) => self.worker(event),
+            TypedEvent::Target(event) => self.target(event),
+            TypedEvent::Group(_)
+            | TypedEvent::Rate(_)
+            | TypedEvent::Check(_)
+            | TypedEvent::Lease(_)
+            | TypedEvent::Session(_)
+            | TypedEvent::MagicLink(_)
+            | TypedEvent::Archive(_) => None,
         }
-        self.program(recorded)
+    }
+
+    /// What a mail is called; `None` = nobody wants to read of it.
+    fn mail_name(&self, email_id: &str, ledger: &Ledger) -> Option<String> {
+        let entry = ledger.get(email_id).filter(|entry| !entry.is_bulk())?;
+        Some(match entry.subject.trim() {
+            "" => self.lang.pick("(sans sujet)", "(no subject)").to_owned(),
+            _ => entry.subject.clone(),
+        })
     }
 
     fn mail(&self, event: &MailEvent) -> Option<(Style, String)> {
@@ -259,71 +275,62 @@ impl Narrator {
         })
     }
 
-    fn program(&self, recorded: &Recorded) -> Option<(String, Style, String)> {
-        let lang = self.lang;
-        if let Ok(ConfigEvent::Changed(changed)) = ConfigEvent::from_recorded(recorded) {
-            // Files have the last word here: no change of a document waits.
-            return (changed.origin != "startup").then(|| {
-                (
-                    changed.key.clone(),
-                    Style::Bold,
-                    lang.say(
-                        "configuration relue, sans redémarrage",
-                        "configuration read anew, no restart",
-                        &changed.fields.join(", "),
-                    ),
-                )
-            });
-        }
-        if let Ok(MailboxEvent::Flagged(flagged)) = MailboxEvent::from_recorded(recorded) {
-            return Some((
-                "Maildir".to_owned(),
-                Style::Dim,
-                lang.count(
-                    flagged.items.len(),
-                    ["mail marqué comme lu", "mails marqués comme lus"],
-                    ["mail marked as read", "mails marked as read"],
-                ),
-            ));
-        }
-        if let Ok(WorkerEvent::ActorRestarted(restarted)) = WorkerEvent::from_recorded(recorded) {
-            return Some((
-                restarted.actor,
-                Style::Bad,
-                lang.say("acteur redémarré", "actor restarted", &restarted.reason),
-            ));
-        }
-        if let Ok(TargetEvent::BreakerOpened(opened)) = TargetEvent::from_recorded(recorded) {
-            return Some((
-                opened.target,
-                Style::Warn,
-                format!(
-                    "{} {}",
-                    lang.pick("destination en panne, nouvel essai à", "receiver is down, probed at"),
-                    self.time(opened.until, "%H:%M:%S")
-                ),
-            ));
-        }
-        None
+    fn config(&self, event: &ConfigEvent) -> Option<(String, Style, String)> {
+        let changed = match event {
+            ConfigEvent::Changed(changed) if changed.origin != "startup" => changed,
+            // The demo has one store, for which no change waits, and which agrees with itself.
+            ConfigEvent::Changed(_)
+            | ConfigEvent::Deferred(_)
+            | ConfigEvent::Reconciled(_)
+            | ConfigEvent::Conflicted(_)
+            | ConfigEvent::Resolved(_)
+            | ConfigEvent::Absent(_) => return None,
+        };
+        let text = self.lang.say(
+            "configuration relue, sans redémarrage",
+            "configuration read anew, no restart",
+            &changed.fields.join(", "),
+        );
+        Some((changed.key.clone(), Style::Bold, text))
     }
-}
 
-fn who(subject: &str, lang: Lang) -> String {
-    if subject.trim().is_empty() {
-        lang.pick("(sans sujet)", "(no subject)").to_owned()
-    } else {
-        subject.to_owned()
+    fn mailbox(&self, event: &MailboxEvent) -> Option<(String, Style, String)> {
+        let flagged = match event {
+            MailboxEvent::Flagged(flagged) => flagged,
+            // A Maildir is not renumbered, and nobody kills the demo's worker.
+            MailboxEvent::Opened(_)
+            | MailboxEvent::Reset(_)
+            | MailboxEvent::Suspected(_)
+            | MailboxEvent::Cleared(_) => return None,
+        };
+        let text = self.lang.count(
+            flagged.items.len(),
+            ["mail marqué comme lu", "mails marqués comme lus"],
+            ["mail marked as read", "mails marked as read"],
+        );
+        Some(("Maildir".to_owned(), Style::Dim, text))
     }
-}
 
-fn delivery_mail(event: &DeliveryEvent) -> &str {
-    match event {
-        DeliveryEvent::Attempted(attempted) => &attempted.email_id,
-        DeliveryEvent::Succeeded(succeeded) => &succeeded.email_id,
-        DeliveryEvent::Deferred(deferred) => &deferred.email_id,
-        DeliveryEvent::DeadLettered(dead) => &dead.email_id,
-        DeliveryEvent::Requeued(requeued) => &requeued.email_id,
-        DeliveryEvent::Cancelled(cancelled) => &cancelled.email_id,
+    fn worker(&self, event: &WorkerEvent) -> Option<(String, Style, String)> {
+        match event {
+            WorkerEvent::ActorRestarted(restarted) => {
+                let text = self.lang.say("acteur redémarré", "actor restarted", &restarted.reason);
+                Some((restarted.actor.clone(), Style::Bad, text))
+            }
+            WorkerEvent::Started(_) | WorkerEvent::Stopped(_) | WorkerEvent::JournalRegressed(_) => None,
+        }
+    }
+
+    fn target(&self, event: &TargetEvent) -> Option<(String, Style, String)> {
+        match event {
+            TargetEvent::BreakerOpened(opened) => {
+                let down =
+                    self.lang.pick("destination en panne, nouvel essai à", "receiver is down, probed at");
+                let text = format!("{down} {}", self.time(opened.until, "%H:%M:%S"));
+                Some((opened.target.clone(), Style::Warn, text))
+            }
+            TargetEvent::Disabled(_) | TargetEvent::Enabled(_) | TargetEvent::BreakerClosed(_) => None,
+        }
     }
 }
 
@@ -345,8 +352,9 @@ mod tests {
         events
             .iter()
             .filter_map(|event| {
-                ledger.take(event);
-                narrator.tell(event, &ledger)
+                let typed = TypedEvent::of(event).unwrap();
+                ledger.take(event.stream.key(), &typed);
+                narrator.tell(event, &typed, &ledger)
             })
             .map(|line| format!("{} | {}", line.who, line.text))
             .collect()

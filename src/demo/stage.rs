@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use render_signal_actors::kernel::journal::{Due, Hint, Journal, JournalError, Queue};
+use render_signal_actors::mail::life::MailEvent;
+use render_signal_actors::registry::TypedEvent;
 use render_signal_actors::stored_mail;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -48,14 +50,13 @@ impl DemoStage {
         self.bar = progress(mails);
     }
 
-    /// Tells what happens until `done` says so of the ledger and the kinds of events that
-    /// were just read; `false` when nothing has happened for too long.
+    /// Tells what happens until `done` says so of the ledger and the events that were just read; `false` when nothing has happened for too long.
     ///
     /// # Errors
     /// When the journal cannot be read or the output not be written.
     pub(crate) async fn play(
         &mut self,
-        mut done: impl FnMut(&Ledger, &[(String, String)]) -> bool,
+        mut done: impl FnMut(&Ledger, &[TypedEvent]) -> bool,
     ) -> Result<bool, CommandFailure> {
         let mut last = Instant::now();
         loop {
@@ -85,8 +86,8 @@ impl DemoStage {
         Ok(())
     }
 
-    /// Takes in and tells everything there is; returns `(kind, stream)` of each event.
-    async fn read(&mut self) -> Result<Vec<(String, String)>, CommandFailure> {
+    /// Takes in and tells everything there is, and returns it.
+    async fn read(&mut self) -> Result<Vec<TypedEvent>, CommandFailure> {
         let mut news = Vec::new();
         loop {
             let page = self
@@ -96,15 +97,18 @@ impl DemoStage {
                 .map_err(|error: JournalError| refused(&error))?;
             let Some(newest) = page.last() else { break };
             self.position = newest.position;
-            for event in &page {
-                self.ledger.take(event);
-                if event.kind == "mail.received" {
-                    self.call_by_name(event.stream.key()).await?;
+            for recorded in &page {
+                let event =
+                    TypedEvent::of(recorded).map_err(|error| CommandFailure::journal(error.to_string()))?;
+                let key = recorded.stream.key();
+                self.ledger.take(key, &event);
+                if let TypedEvent::Mail(MailEvent::Received(_)) = &event {
+                    self.call_by_name(key).await?;
                 }
-                if let Some(line) = self.narrator.tell(event, &self.ledger) {
+                if let Some(line) = self.narrator.tell(recorded, &event, &self.ledger) {
                     self.say(&line)?;
                 }
-                news.push((event.kind.clone(), event.stream.to_string()));
+                news.push(event);
             }
         }
         self.bar.set_position(u64::try_from(self.ledger.ended()).unwrap_or(u64::MAX));

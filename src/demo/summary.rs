@@ -216,10 +216,11 @@ fn section(
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, MailSettled, mail_stream};
+    use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, MailSettled};
+    use render_signal_actors::registry::TypedEvent;
 
     use super::*;
-    use crate::demo::ledger::tests::{received, recorded, routed};
+    use crate::demo::ledger::tests::{received, routed};
     use crate::demo::samples::ExpectedOutcome;
 
     fn sample(name: &str) -> Sample {
@@ -227,15 +228,11 @@ mod tests {
     }
 
     fn delivered() -> Ledger {
+        let settled = MailSettled { target: "default".into(), end: DeliveryEnd::Delivered };
         let mut ledger = Ledger::default();
-        let stream = mail_stream("a");
-        ledger.take(&recorded(stream.clone(), 1, &received("a", "01")));
-        ledger.take(&recorded(stream.clone(), 2, &routed("default")));
-        ledger.take(&recorded(
-            stream,
-            3,
-            &MailEvent::Settled(MailSettled { target: "default".into(), end: DeliveryEnd::Delivered }),
-        ));
+        for event in [received("a", "01"), routed("default"), MailEvent::Settled(settled)] {
+            ledger.take("a", &TypedEvent::Mail(event));
+        }
         ledger
     }
 

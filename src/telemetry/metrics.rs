@@ -84,7 +84,7 @@ const METRICS: &[Metric] = &[
     counter("render_signal_journal_regressed_total", &[], "How often the journal in Redis was found to have lost acknowledged commits."),
     counter("render_signal_journal_bodies_purged_total", &[], "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."),
     counter("render_signal_journal_archived_events_total", &[], "Events moved out of the journal because JOURNAL_RETENTION_DAYS were over."),
-    counter("render_signal_projection_errors_total", &["projection"], "Events that a read model could not take in."),
+    counter("render_signal_projection_errors_total", &["projection"], "Events that a read model could not take in; all: none of them could read it."),
     gauge("render_signal_config_version", &[], "Version of the policy in force in this process."),
     counter("render_signal_config_changes_total", &["key", "result"], "Changes of a document that were seen in the store: applied or refused."),
     gauge("render_signal_config_refused", &["key"], "1 = the stored document is not the one in force."),

@@ -22,10 +22,6 @@
     reason = "a benchmark fails by panicking and reports on the terminal"
 )]
 
-#[path = "../../../tests/support/mails.rs"]
-#[allow(dead_code, unused_imports, reason = "the benchmark needs a part of it, and none of its tests")]
-mod mails;
-
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -34,6 +30,7 @@ use render_signal_actors::config::documents::{DocumentSet, Key};
 use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::{Outcome, decide, parse, payload};
+use render_signal_testkit::mails;
 use serde_json::{Value, json};
 
 const CASES: &str = include_str!("../../../tests/golden/mail.json");

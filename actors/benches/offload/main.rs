@@ -18,25 +18,19 @@
     reason = "a benchmark fails by panicking and reports on the terminal"
 )]
 
-#[path = "../../../tests/support/file_host.rs"]
-#[allow(dead_code, reason = "the benchmark needs a part of it")]
-mod file_host;
 #[path = "../../tests/direct/place.rs"]
 #[allow(dead_code, reason = "the benchmark needs a part of it")]
 mod place;
-#[path = "../../../tests/support/s3.rs"]
-#[allow(dead_code, reason = "the benchmark needs a part of it")]
-mod s3;
 
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::presigning::PresigningConfig;
 use render_signal_actors::r2::LinkStore as _;
+use render_signal_testkit::file_host::File;
+use render_signal_testkit::s3::{ACCESS_KEY, BUCKET, Behaviour, SECRET_KEY};
 
-use file_host::File;
 use place::{HOST, Place, job};
-use s3::{ACCESS_KEY, BUCKET, Behaviour, SECRET_KEY};
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)

@@ -6,8 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a measurement")]
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +26,7 @@ use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::{Commit, Expected, Journal, StreamWrite};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::PolicyChanged;
+use render_signal_testkit::Redis;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -38,32 +38,12 @@ const STALE: Duration = Duration::from_millis(1_200);
 const SETTLED: Duration = Duration::from_millis(20);
 
 /// Killed at the end.
-struct Server {
-    child: Child,
-    port: u16,
-}
+struct Server(Redis);
 
 impl Server {
-    async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Self { child, port }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
-    }
-
     fn store(&self, writer: &str) -> RedisStore {
         let settings = RedisSettings {
-            address: self.url().into(),
+            address: self.0.url().into(),
             prefix: "r:ss:config:".to_owned(),
             writer: writer.to_owned(),
         };
@@ -73,19 +53,12 @@ impl Server {
     /// What the server does with as many round trips of the simplest kind.
     fn limit(&self, rounds: usize) -> String {
         let out = Command::new("redis-benchmark")
-            .args(["-p", &self.port.to_string(), "-n", &rounds.to_string(), "-c", &CLIENTS.to_string()])
+            .args(["-p", &self.0.port().to_string(), "-n", &rounds.to_string(), "-c", &CLIENTS.to_string()])
             .args(["-t", "set", "-d", "300", "-q"])
             .output()
             .expect("redis-benchmark is installed");
         let text = String::from_utf8_lossy(&out.stdout).replace('\r', "\n");
         text.lines().rev().find(|line| line.contains("requests per second")).unwrap_or("?").trim().to_owned()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 
@@ -203,7 +176,7 @@ async fn reload(server: &Server, workers: usize, rounds: usize) {
 
 async fn appends(server: &Server, rounds: usize) {
     let world = World::real();
-    let options = RedisOptions { connections: CLIENTS, ..RedisOptions::new(server.url()) };
+    let options = RedisOptions { connections: CLIENTS, ..RedisOptions::new(server.0.url()) };
     let journal = RedisJournal::open(options, world.clone(), Arc::default()).await.expect("a journal");
     let begun = Instant::now();
     stream::iter(0..rounds)
@@ -239,7 +212,7 @@ fn main() {
     let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000_usize);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let server = runtime.block_on(async {
-        let server = Server::start().await;
+        let server = Server(Redis::start_forgetful().await);
         documents(&server, rounds).await;
         appends(&server, rounds * 5).await;
         server

@@ -33,12 +33,8 @@ pub struct Items {
 pub fn items_of<'e>(events: impl Iterator<Item = &'e Recorded>) -> Result<Vec<Items>, EventError> {
     let mut found: BTreeMap<(String, u64), (BTreeSet<u32>, BTreeSet<String>)> = BTreeMap::new();
     for event in events.filter(|event| event.stream.category() == "mail") {
-        let Location { mailbox, validity, item } = match MailEvent::from_recorded(event)? {
-            MailEvent::Received(received) => received.location,
-            MailEvent::Quarantined(quarantined) => quarantined.location,
-            MailEvent::Duplicated(duplicated) => duplicated.location,
-            _ => continue,
-        };
+        let event = MailEvent::from_recorded(event)?;
+        let Some(Location { mailbox, validity, item }) = event.location().cloned() else { continue };
         let (uids, names) = found.entry((mailbox, validity)).or_default();
         match uid_of(&item) {
             Some(uid) => uids.insert(uid),

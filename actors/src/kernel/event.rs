@@ -127,6 +127,12 @@ pub trait DomainEvent: Sized {
     /// All kinds of this capability.
     const KINDS: &'static [EventKind];
 
+    /// Whether events of this kind are this capability's.
+    #[must_use]
+    fn declares(kind: &str) -> bool {
+        find(Self::KINDS, kind).is_some()
+    }
+
     /// The kind of this event; one of [`Self::KINDS`].
     fn kind(&self) -> &'static str;
 

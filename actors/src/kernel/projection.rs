@@ -5,6 +5,8 @@
 //! reader never sees one without the other. It can always be dropped and rebuilt:
 //! the content must depend on the events alone, in log order.
 
+mod fed;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode};
 use sha2::{Digest, Sha256};
 
+pub use self::fed::FedEvent;
 use crate::kernel::digest::hex;
 use crate::kernel::event::Recorded;
 use crate::kernel::guardian::panic_text;
@@ -38,7 +41,7 @@ pub trait Projection: Send + Sync {
     ///
     /// # Errors
     /// What SQLite says.
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()>;
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()>;
 }
 
 /// All projections of a program.
@@ -153,17 +156,15 @@ fn forget_unknown(db: &Connection, projections: &[Box<dyn Projection>]) -> rusql
 /// # Errors
 /// Only when the database itself fails (full, unreadable, busy): the transaction is lost.
 pub fn feed(db: &Connection, projections: &[Box<dyn Projection>], event: &Recorded) -> rusqlite::Result<()> {
-    for projection in projections {
-        feed_one(db, projection.as_ref(), event)?;
-    }
-    Ok(())
+    let event = FedEvent::new(event);
+    projections.iter().try_for_each(|projection| feed_one(db, projection.as_ref(), &event))
 }
 
 /// Feeds one event to one projection; see [`feed`].
 ///
 /// # Errors
 /// See [`feed`].
-pub fn feed_one(db: &Connection, projection: &dyn Projection, event: &Recorded) -> rusqlite::Result<()> {
+pub fn feed_one(db: &Connection, projection: &dyn Projection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
     let applied = std::panic::catch_unwind(AssertUnwindSafe(|| projection.apply(db, event)));
     let why = match applied {
         Ok(Ok(())) => return Ok(()),

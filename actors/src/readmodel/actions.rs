@@ -1,15 +1,23 @@
 //! `actions`: who did what: one row per event that names who asked for it.
 
+use std::borrow::Cow;
+
 use rusqlite::Connection;
-use serde_json::Value;
 
-use super::{at, integer, payload, text};
+use super::{at, integer, list, typed};
+use crate::access::state::{MagicLinkEvent, SessionEvent};
 use crate::archive::state::ArchiveEvent;
-use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use crate::config::events::ConfigEvent;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::make::state::ScenarioEvent;
+use crate::poller::check::CheckEvent;
+use crate::registry::TypedEvent;
+use crate::webhook::events::{DeliveryEvent, TargetEvent};
 
-/// Origins of a changed document behind which nobody stands who asked for it.
-const NOBODY: [&str; 6] = ["startup", "external", "recovered", "recovery", "reconciled", "access"];
+/// Names behind which nobody stands who asked for it: origins of a changed document, why a target was
+/// enabled by itself, and settings that switch scenarios.
+const NOBODY: [&str; 8] =
+    ["startup", "external", "recovered", "recovery", "reconciled", "access", "new_address", "settings"];
 
 /// Keeps `actions`.
 #[derive(Debug, Clone, Copy)]
@@ -41,17 +49,14 @@ impl Projection for ActionsProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if event.kind == "journal.archived" {
-            let payload = payload::<ArchiveEvent>(event);
-            let Some(streams) = payload.as_ref().and_then(|payload| payload.get("streams")) else {
-                return Ok(());
-            };
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        let Some(typed) = typed(event) else { return Ok(()) };
+        if let TypedEvent::Archive(ArchiveEvent::Archived(archived)) = typed {
             db.prepare_cached("DELETE FROM actions WHERE stream IN (SELECT value FROM json_each(?1))")?
-                .execute([streams.to_string()])?;
+                .execute([list(&archived.streams)])?;
             return Ok(());
         }
-        let Some(actor) = actor(event) else { return Ok(()) };
+        let Some(actor) = actor(typed) else { return Ok(()) };
         db.prepare_cached(
             "INSERT INTO actions (position, at, actor, kind, stream) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING",
@@ -62,19 +67,45 @@ impl Projection for ActionsProjection {
 }
 
 /// Who asked for what happened; `None` = nobody, it came about by itself.
-fn actor(event: &Recorded) -> Option<String> {
-    let said = |field| text(&event.payload, field).filter(|said| !said.is_empty());
-    match event.kind.as_str() {
-        "session.opened" => said("user").map(|user| format!("session:{user}")),
-        "config.changed" | "config.deferred" | "config.conflicted" => {
-            said("origin").filter(|origin| !NOBODY.contains(origin)).map(str::to_owned)
+fn actor(event: &TypedEvent) -> Option<Cow<'_, str>> {
+    let by: &str = match event {
+        TypedEvent::Session(SessionEvent::Opened(opened)) => {
+            return (!opened.user.is_empty()).then(|| format!("session:{}", opened.user).into());
         }
-        "target.enabled" => said("why").filter(|why| *why != "new_address").map(str::to_owned),
-        _ => event
-            .payload
-            .get("by")
-            .and_then(Value::as_str)
-            .filter(|by| !by.is_empty() && !NOBODY.contains(by))
-            .map(str::to_owned),
-    }
+        TypedEvent::Session(SessionEvent::Ended(ended)) => &ended.by,
+        TypedEvent::MagicLink(MagicLinkEvent::Created(created)) => &created.by,
+        TypedEvent::MagicLink(MagicLinkEvent::Revoked(revoked)) => &revoked.by,
+        TypedEvent::Config(ConfigEvent::Changed(changed)) => &changed.origin,
+        TypedEvent::Config(ConfigEvent::Deferred(deferred)) => &deferred.origin,
+        TypedEvent::Config(ConfigEvent::Conflicted(conflicted)) => &conflicted.origin,
+        TypedEvent::Config(ConfigEvent::Resolved(resolved)) => &resolved.by,
+        TypedEvent::Config(ConfigEvent::Reconciled(_) | ConfigEvent::Absent(_)) => return None,
+        TypedEvent::Scenario(ScenarioEvent::Requested(requested)) => &requested.by,
+        TypedEvent::Scenario(
+            ScenarioEvent::Followed(_) | ScenarioEvent::Confirmed(_) | ScenarioEvent::Refused(_),
+        ) => return None,
+        TypedEvent::Target(TargetEvent::Enabled(enabled)) => &enabled.why,
+        TypedEvent::Check(CheckEvent::Requested(requested)) => &requested.by,
+        TypedEvent::Delivery(DeliveryEvent::Requeued(requeued)) => &requeued.by,
+        TypedEvent::Delivery(DeliveryEvent::Cancelled(cancelled)) => &cancelled.by,
+        TypedEvent::Mail(mail) => mail.by()?,
+        TypedEvent::Session(SessionEvent::Used(_))
+        | TypedEvent::MagicLink(MagicLinkEvent::Consumed(_))
+        | TypedEvent::Target(
+            TargetEvent::Disabled(_) | TargetEvent::BreakerOpened(_) | TargetEvent::BreakerClosed(_),
+        )
+        | TypedEvent::Delivery(
+            DeliveryEvent::Attempted(_)
+            | DeliveryEvent::Succeeded(_)
+            | DeliveryEvent::Deferred(_)
+            | DeliveryEvent::DeadLettered(_),
+        )
+        | TypedEvent::Group(_)
+        | TypedEvent::Rate(_)
+        | TypedEvent::Mailbox(_)
+        | TypedEvent::Lease(_)
+        | TypedEvent::Worker(_)
+        | TypedEvent::Archive(_) => return None,
+    };
+    (!by.is_empty() && !NOBODY.contains(&by)).then_some(Cow::Borrowed(by))
 }

@@ -3,14 +3,14 @@
 //! without a mail. Further copies of a mail are marked as such.
 
 use rusqlite::Connection;
-use serde_json::Value;
 
-use super::{archived_keys, at, number, payload, text};
+use super::{archived_keys, at, integer, typed};
 use crate::archive::items::Items;
-use crate::archive::state::ArchiveEvent;
+use crate::archive::state::{ArchiveEvent, Archived};
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
-use crate::mail::life::MailEvent;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::mail::life::{Location, MailEvent};
+use crate::registry::TypedEvent;
 
 /// Keeps `admitted`.
 #[derive(Debug, Clone, Copy)]
@@ -54,49 +54,43 @@ impl Projection for AdmittedProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if event.kind == "journal.archived" {
-            return archived(db, event);
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Mail(mail)) => {
+                let Some(location) = mail.location() else { return Ok(()) };
+                admitted(db, event, location, matches!(mail, MailEvent::Duplicated(_)))
+            }
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(what))) => archived(db, what),
+            _ => Ok(()),
         }
-        if !matches!(event.kind.as_str(), "mail.received" | "mail.duplicated" | "mail.quarantined") {
-            return Ok(());
-        }
-        let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };
-        let Some(location) = payload.get("location") else { return Ok(()) };
-        let (Some(mailbox), Some(validity), Some(item)) =
-            (text(location, "mailbox"), number(location, "validity"), text(location, "item"))
-        else {
-            return Ok(());
-        };
-        let uid: i64 = item.parse().unwrap_or(0);
-        let is_copy = event.kind == "mail.duplicated";
-        db.prepare_cached(
-            "INSERT INTO admitted (mailbox, validity, item, uid, email_id, at, copy)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-        )?
-        .execute((mailbox, validity, item, uid, event.stream.key(), at(event), is_copy))?;
-        Ok(())
     }
 }
 
-fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+fn admitted(db: &Connection, event: &Recorded, location: &Location, is_copy: bool) -> rusqlite::Result<()> {
+    let Location { mailbox, validity, item } = location;
+    let uid: i64 = item.parse().unwrap_or(0);
+    db.prepare_cached(
+        "INSERT INTO admitted (mailbox, validity, item, uid, email_id, at, copy)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )?
+    .execute((mailbox, integer(*validity), item, uid, event.stream.key(), at(event), is_copy))?;
+    Ok(())
+}
+
+fn archived(db: &Connection, archived: &Archived) -> rusqlite::Result<()> {
+    let Some(mails) = archived_keys(archived, "mail") else { return Ok(()) };
     db.prepare_cached("DELETE FROM admitted WHERE email_id IN (SELECT value FROM json_each(?1))")?
         .execute([mails])?;
-    let Some(payload) = payload::<ArchiveEvent>(event) else { return Ok(()) };
-    let items = payload.get("items").cloned().unwrap_or(Value::Array(Vec::new()));
-    let Ok(items) = serde_json::from_value::<Vec<Items>>(items) else { return Ok(()) };
-    for Items { mailbox, validity, uids, names } in items {
-        let validity = i64::try_from(validity).unwrap_or(i64::MAX);
+    for Items { mailbox, validity, uids, names } in &archived.items {
         for (first, last) in uids {
-            keep_uids(db, &mailbox, validity, first.into(), last.into())?;
+            keep_uids(db, mailbox, integer(*validity), (*first).into(), (*last).into())?;
         }
         for name in names {
             db.prepare_cached(
                 "INSERT INTO admitted (mailbox, validity, item, uid, email_id, at) VALUES (?1, ?2, ?3, 0, '', 0)
                  ON CONFLICT DO NOTHING",
             )?
-            .execute((&mailbox, validity, name))?;
+            .execute((mailbox, integer(*validity), name))?;
         }
     }
     Ok(())

@@ -3,15 +3,15 @@
 //! the end, so they cost next to nothing.
 
 use rusqlite::Connection;
-use serde_json::Value;
 
-use super::{archived_keys, at, instant, integer, number, payload, text};
-use crate::archive::state::ArchiveEvent;
+use super::{archived_keys, at, integer, millis, typed};
+use crate::archive::state::{ArchiveEvent, Archived};
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use crate::kernel::projection::{FedEvent, Projection};
 use crate::mail::IgnoreReason;
 use crate::mail::life::MailEvent;
-use crate::webhook::events::DeliveryEvent;
+use crate::registry::TypedEvent;
+use crate::webhook::events::{Attempted, DeliveryEvent};
 
 /// No list goes back further. Milliseconds; less than what the journal keeps at the least.
 const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -54,11 +54,16 @@ impl Projection for AttemptsProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        match event.kind.as_str() {
-            "delivery.attempted" => attempted(db, event)?,
-            "mail.ignored" => ignored(db, event)?,
-            "journal.archived" => return archived(db, event),
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Delivery(DeliveryEvent::Attempted(attempt))) => attempted(db, event, attempt)?,
+            // Of all mails that nothing is sent for, the reference logs those without a link.
+            Some(TypedEvent::Mail(MailEvent::Ignored(ignored)))
+                if ignored.reason == IgnoreReason::NoLinks =>
+            {
+                without_link(db, event)?;
+            }
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(what))) => return archived(db, event, what),
             _ => return Ok(()),
         }
         if event.position.is_multiple_of(SWEEP_EVERY) {
@@ -68,29 +73,7 @@ impl Projection for AttemptsProjection {
     }
 }
 
-fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
-    let (Some(email_id), Some(target)) = (text(&payload, "email_id"), text(&payload, "target")) else {
-        return Ok(());
-    };
-    insert(db, event, (email_id, target), &payload)
-}
-
-/// Of all mails that nothing is sent for, the reference logs those without a link.
-fn ignored(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };
-    if text(&payload, "reason") == Some(IgnoreReason::NoLinks.as_str()) {
-        insert(db, event, (event.stream.key(), ""), &Value::Null)?;
-    }
-    Ok(())
-}
-
-fn insert(
-    db: &Connection,
-    event: &Recorded,
-    (email_id, target): (&str, &str),
-    payload: &Value,
-) -> rusqlite::Result<()> {
+fn attempted(db: &Connection, event: &Recorded, attempt: &Attempted) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO attempts (position, at_ms, email_id, target, version, attempt, url, status, error, took_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
@@ -98,15 +81,24 @@ fn insert(
     .execute((
         integer(event.position),
         at(event),
-        email_id,
-        target,
+        &attempt.email_id,
+        &attempt.target,
         integer(event.version),
-        number(payload, "attempt").unwrap_or_default(),
-        text(payload, "url"),
-        number(payload, "status"),
-        text(payload, "error"),
-        number(payload, "took_ms"),
+        attempt.attempt,
+        &attempt.url,
+        attempt.status,
+        &attempt.error,
+        integer(attempt.took_ms),
     ))?;
+    Ok(())
+}
+
+fn without_link(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO attempts (position, at_ms, email_id, target, version, attempt)
+         VALUES (?1, ?2, ?3, '', ?4, 0) ON CONFLICT DO NOTHING",
+    )?
+    .execute((integer(event.position), at(event), event.stream.key(), integer(event.version)))?;
     Ok(())
 }
 
@@ -121,14 +113,13 @@ fn drop_before(db: &Connection, at_ms: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    if let Some(mails) = archived_keys(event, "mail") {
+fn archived(db: &Connection, event: &Recorded, archived: &Archived) -> rusqlite::Result<()> {
+    if let Some(mails) = archived_keys(archived, "mail") {
         db.prepare_cached("DELETE FROM attempts WHERE email_id IN (SELECT value FROM json_each(?1))")?
             .execute([mails])?;
     }
     // What is left of the log may tell of an old attempt that was dropped before.
-    let Some(payload) = payload::<ArchiveEvent>(event) else { return Ok(()) };
-    let before = instant(&payload, "before").unwrap_or(i64::MIN).max(at(event).saturating_sub(KEPT));
+    let before = millis(archived.before).max(at(event).saturating_sub(KEPT));
     db.prepare_cached("DELETE FROM attempts WHERE at_ms < ?1")?.execute([before])?;
     Ok(())
 }

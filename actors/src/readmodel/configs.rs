@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::{at, integer};
+use super::{at, integer, typed};
 use crate::config::events::ConfigEvent;
 use crate::config::history::RECONCILED;
-use crate::kernel::event::{DomainEvent as _, Recorded};
-use crate::kernel::projection::Projection;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
 
 /// Keeps `configs`.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +38,9 @@ impl Projection for ConfigsProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let Ok(happened) = ConfigEvent::from_recorded(event) else { return Ok(()) };
-        let (key, hash, origin, fields) = match &happened {
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        let Some(TypedEvent::Config(happened)) = typed(event) else { return Ok(()) };
+        let (key, hash, origin, fields) = match happened {
             ConfigEvent::Changed(event) => (&event.key, &event.hash, event.origin.as_str(), &event.fields),
             ConfigEvent::Deferred(event) => (&event.key, &event.hash, event.origin.as_str(), &event.fields),
             ConfigEvent::Reconciled(event) => (&event.key, &event.hash, RECONCILED, &event.fields),

@@ -3,14 +3,17 @@
 //! worker knows what was sent while there was no limit.
 
 use rusqlite::Connection;
-use serde_json::Value;
 
-use super::{archived_keys, at, instant, number, payload, tally, text};
+use super::{archived_keys, at, millis, tally, typed};
+use crate::archive::state::{ArchiveEvent, Archived};
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
-use crate::mail::life::MailEvent;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::mail::life::{MailEvent, MailRouted};
 use crate::mail::outbox_rows::NOTIFY_TARGET;
-use crate::webhook::events::{DeliveryEvent, RateEvent};
+use crate::registry::TypedEvent;
+use crate::webhook::events::{
+    Attempted, Cancelled, DeadLettered, Deferred, DeliveryEvent, RateEvent, Requeued, Succeeded,
+};
 
 /// Sends older than this are of no use to a limit per hour. Milliseconds.
 const SENDS_KEPT: i64 = 2 * 60 * 60 * 1000;
@@ -66,37 +69,33 @@ impl Projection for DeliveriesProjection {
         db.execute_batch(tally::OF_DELIVERIES)
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let change: DeliveryRowChange = match event.kind.as_str() {
-            "mail.routed" => return routed(db, event),
-            "journal.archived" => return archived(db, event),
-            "delivery.counted" => return counted(db, event),
-            "delivery.attempted" => attempted,
-            "delivery.succeeded" => succeeded,
-            "delivery.deferred" => deferred,
-            "delivery.dead_lettered" => dead_lettered,
-            "delivery.requeued" => requeued,
-            "delivery.cancelled" => cancelled,
-            _ => return Ok(()),
-        };
-        let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
-        match (text(&payload, "email_id"), text(&payload, "target")) {
-            (Some(email_id), Some(target)) => change(db, event, &payload, email_id, target),
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Delivery(delivery)) => changed(db, event, delivery),
+            Some(TypedEvent::Mail(MailEvent::Routed(mail))) => routed(db, event, mail),
+            Some(TypedEvent::Rate(RateEvent::Counted(counted))) => {
+                sent(db, &counted.email_id, &counted.target, millis(counted.at), false)
+            }
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(what))) => archived(db, event, what),
             _ => Ok(()),
         }
     }
 }
 
-type DeliveryRowChange = fn(&Connection, &Recorded, &Value, &str, &str) -> rusqlite::Result<()>;
-
-fn routed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };
-    let deliveries = payload.get("deliveries").and_then(Value::as_array);
-    for delivery in deliveries.into_iter().flatten() {
-        let Some(target) = text(delivery, "target") else { continue };
-        waiting(db, event, event.stream.key(), target)?;
+fn changed(db: &Connection, event: &Recorded, delivery: &DeliveryEvent) -> rusqlite::Result<()> {
+    match delivery {
+        DeliveryEvent::Attempted(attempt) => attempted(db, event, attempt),
+        DeliveryEvent::Succeeded(success) => succeeded(db, event, success),
+        DeliveryEvent::Deferred(wait) => deferred(db, wait),
+        DeliveryEvent::DeadLettered(dead) => dead_lettered(db, event, dead),
+        DeliveryEvent::Requeued(again) => requeued(db, event, again),
+        DeliveryEvent::Cancelled(end) => cancelled(db, event, end),
     }
-    Ok(())
+}
+
+fn routed(db: &Connection, event: &Recorded, mail: &MailRouted) -> rusqlite::Result<()> {
+    let mut targets = mail.deliveries.iter().map(|delivery| &delivery.target);
+    targets.try_for_each(|target| waiting(db, event, event.stream.key(), target))
 }
 
 fn waiting(db: &Connection, event: &Recorded, email_id: &str, target: &str) -> rusqlite::Result<()> {
@@ -108,29 +107,15 @@ fn waiting(db: &Connection, event: &Recorded, email_id: &str, target: &str) -> r
     Ok(())
 }
 
-fn attempted(
-    db: &Connection,
-    event: &Recorded,
-    payload: &Value,
-    email_id: &str,
-    target: &str,
-) -> rusqlite::Result<()> {
-    let attempt = number(payload, "attempt").unwrap_or_default();
+fn attempted(db: &Connection, event: &Recorded, attempt: &Attempted) -> rusqlite::Result<()> {
+    let Attempted { email_id, target, attempt, url, status, error, took_ms: _ } = attempt;
     db.prepare_cached(
         "UPDATE deliveries SET attempts = ?3, last_status = ?4, last_error = ?5, url = ?6, next_at = NULL,
              first_attempt_at = COALESCE(first_attempt_at, ?7), last_attempt_at = ?7
          WHERE email_id = ?1 AND target = ?2",
     )?
-    .execute((
-        email_id,
-        target,
-        attempt,
-        number(payload, "status"),
-        text(payload, "error"),
-        text(payload, "url"),
-        at(event),
-    ))?;
-    if attempt == 1 {
+    .execute((email_id, target, attempt, status, error, url, at(event)))?;
+    if *attempt == 1 {
         sent(db, email_id, target, at(event), true)?;
     }
     if event.position.is_multiple_of(SWEEP_EVERY) {
@@ -138,14 +123,6 @@ fn attempted(
             .execute((target, at(event).saturating_sub(SENDS_KEPT)))?;
     }
     Ok(())
-}
-
-fn counted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<RateEvent>(event) else { return Ok(()) };
-    match (text(&payload, "email_id"), text(&payload, "target"), instant(&payload, "at")) {
-        (Some(email_id), Some(target), Some(at)) => sent(db, email_id, target, at, false),
-        _ => Ok(()),
-    }
 }
 
 /// It is counted before it is tried, and what was counted first holds.
@@ -158,105 +135,63 @@ fn sent(db: &Connection, email_id: &str, target: &str, at_ms: i64, tried: bool) 
     Ok(())
 }
 
-fn succeeded(
-    db: &Connection,
-    event: &Recorded,
-    payload: &Value,
-    email_id: &str,
-    target: &str,
-) -> rusqlite::Result<()> {
+fn succeeded(db: &Connection, event: &Recorded, success: &Succeeded) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE deliveries SET state = 'delivered', attempts = ?3, last_status = ?4, last_error = NULL,
              next_at = NULL, ended_at = ?5
          WHERE email_id = ?1 AND target = ?2",
     )?
-    .execute((
-        email_id,
-        target,
-        number(payload, "attempts").unwrap_or(1),
-        number(payload, "status"),
-        at(event),
-    ))?;
+    .execute((&success.email_id, &success.target, success.attempts, success.status, at(event)))?;
     Ok(())
 }
 
-fn deferred(
-    db: &Connection,
-    _event: &Recorded,
-    payload: &Value,
-    email_id: &str,
-    target: &str,
-) -> rusqlite::Result<()> {
-    let state = match text(payload, "why") {
-        Some("rate_limit") => "held_rate",
-        Some("outside_window") => "held_window",
+fn deferred(db: &Connection, wait: &Deferred) -> rusqlite::Result<()> {
+    let state = match wait.why.as_str() {
+        "rate_limit" => "held_rate",
+        "outside_window" => "held_window",
         _ => "retrying",
     };
     db.prepare_cached(
         "UPDATE deliveries SET state = ?3, next_at = ?4, ended_at = NULL, last_error = COALESCE(?5, last_error)
          WHERE email_id = ?1 AND target = ?2",
     )?
-    .execute((email_id, target, state, instant(payload, "until"), text(payload, "detail")))?;
+    .execute((&wait.email_id, &wait.target, state, millis(wait.until), &wait.detail))?;
     Ok(())
 }
 
-fn dead_lettered(
-    db: &Connection,
-    event: &Recorded,
-    payload: &Value,
-    email_id: &str,
-    target: &str,
-) -> rusqlite::Result<()> {
+fn dead_lettered(db: &Connection, event: &Recorded, dead: &DeadLettered) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE deliveries SET state = 'dead_lettered', attempts = ?3, last_error = COALESCE(?4, last_error),
-             next_at = NULL, ended_at = ?5
+        "UPDATE deliveries SET state = 'dead_lettered', attempts = ?3, last_error = ?4, next_at = NULL,
+             ended_at = ?5
          WHERE email_id = ?1 AND target = ?2",
     )?
-    .execute((
-        email_id,
-        target,
-        number(payload, "attempts").unwrap_or_default(),
-        text(payload, "why"),
-        at(event),
-    ))?;
-    match text(payload, "notice") {
+    .execute((&dead.email_id, &dead.target, dead.attempts, &dead.why, at(event)))?;
+    match &dead.notice {
         Some(notice) => waiting(db, event, notice, NOTIFY_TARGET),
         None => Ok(()),
     }
 }
 
-fn requeued(
-    db: &Connection,
-    event: &Recorded,
-    _payload: &Value,
-    email_id: &str,
-    target: &str,
-) -> rusqlite::Result<()> {
+fn requeued(db: &Connection, event: &Recorded, again: &Requeued) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE deliveries SET state = 'retrying', next_at = ?3, ended_at = NULL
          WHERE email_id = ?1 AND target = ?2",
     )?
-    .execute((email_id, target, at(event)))?;
+    .execute((&again.email_id, &again.target, at(event)))?;
     Ok(())
 }
 
-fn cancelled(
-    db: &Connection,
-    event: &Recorded,
-    _payload: &Value,
-    email_id: &str,
-    target: &str,
-) -> rusqlite::Result<()> {
+fn cancelled(db: &Connection, event: &Recorded, end: &Cancelled) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE deliveries SET state = 'cancelled', next_at = NULL, ended_at = ?3
          WHERE email_id = ?1 AND target = ?2",
     )?
-    .execute((email_id, target, at(event)))?;
+    .execute((&end.email_id, &end.target, at(event)))?;
     Ok(())
 }
 
-fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    if let Some(mails) = archived_keys(event, "mail") {
+fn archived(db: &Connection, event: &Recorded, archived: &Archived) -> rusqlite::Result<()> {
+    if let Some(mails) = archived_keys(archived, "mail") {
         db.prepare_cached("DELETE FROM deliveries WHERE email_id IN (SELECT value FROM json_each(?1))")?
             .execute([mails])?;
     }

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use rusqlite::Connection;
 
-use super::archived_before;
-use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use super::typed;
+use crate::archive::state::ArchiveEvent;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
 
 /// Keeps `hourly`.
 #[derive(Debug, Clone, Copy)]
@@ -36,11 +37,9 @@ impl Projection for HourlyProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if event.kind == "journal.archived"
-            && let Some(before) = archived_before(event).and_then(DateTime::from_timestamp_millis)
-        {
-            db.prepare_cached("DELETE FROM hourly WHERE hour < ?1")?.execute([hour_of(before)])?;
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        if let Some(TypedEvent::Archive(ArchiveEvent::Archived(archived))) = typed(event) {
+            db.prepare_cached("DELETE FROM hourly WHERE hour < ?1")?.execute([hour_of(archived.before)])?;
         }
         db.prepare_cached(
             "INSERT INTO hourly (hour, kind, n) VALUES (?1, ?2, 1)

@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{at, number, payload, text};
-use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use super::{at, integer, typed};
+use crate::kernel::projection::{FedEvent, Projection};
 use crate::lock::state::LeaseEvent;
+use crate::registry::TypedEvent;
 
 /// Keeps `leases`.
 #[derive(Debug, Clone, Copy)]
@@ -36,23 +36,19 @@ impl Projection for LeasesProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let held = match event.kind.as_str() {
-            "lease.acquired" | "lease.taken_over" => true,
-            "lease.released" => false,
-            _ => return Ok(()),
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        let Some(TypedEvent::Lease(lease)) = typed(event) else { return Ok(()) };
+        let (holder, fence) = match lease {
+            LeaseEvent::Acquired(granted) | LeaseEvent::TakenOver(granted) => {
+                (Some(&granted.holder), granted.fence)
+            }
+            LeaseEvent::Released(released) => (None, released.fence),
         };
-        let Some(payload) = payload::<LeaseEvent>(event) else { return Ok(()) };
         db.prepare_cached(
             "INSERT INTO leases (name, holder, fence, since) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (name) DO UPDATE SET holder = ?2, fence = ?3, since = ?4",
         )?
-        .execute((
-            event.stream.key(),
-            text(&payload, "holder").filter(|_| held),
-            number(&payload, "fence").unwrap_or_default(),
-            at(event),
-        ))?;
+        .execute((event.stream.key(), holder, integer(fence), at(event)))?;
         Ok(())
     }
 }

@@ -8,10 +8,12 @@
 
 use rusqlite::Connection;
 
-use super::{archived_keys, at, instant, integer, payload, text};
+use super::{archived_keys, at, integer, millis, typed};
+use crate::archive::state::{ArchiveEvent, Archived};
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
-use crate::mail::life::MailEvent;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::mail::life::{LinkKept, LinkOffloaded, MailEvent};
+use crate::registry::TypedEvent;
 
 /// Keeps `links`.
 #[derive(Debug, Clone, Copy)]
@@ -63,67 +65,68 @@ impl Projection for LinksProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        match event.kind.as_str() {
-            "link.offloaded" => became(db, event).and_then(|()| offloaded(db, event)),
-            "link.kept" => became(db, event),
-            "journal.archived" => archived(db, event),
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Mail(MailEvent::LinkOffloaded(link))) => {
+                has_copy(db, event, link)?;
+                // A copy that is used again gets no younger by that.
+                if link.reused_from.is_none() { copied(db, event, link) } else { Ok(()) }
+            }
+            Some(TypedEvent::Mail(MailEvent::LinkKept(link))) => has_none(db, event, link),
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(what))) => archived(db, what),
             _ => Ok(()),
         }
     }
 }
 
-/// What became of a link of a mail: a copy, or the reason why there is none.
-fn became(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };
-    let Some(raw_url) = text(&payload, "raw_url") else { return Ok(()) };
+fn has_copy(db: &Connection, event: &Recorded, link: &LinkOffloaded) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO mail_links (email_id, position, at_ms, raw_url, r2_url, provider, filename, reused_from, why)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        "INSERT INTO mail_links (email_id, position, at_ms, raw_url, r2_url, provider, filename, reused_from)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
     )?
     .execute((
         event.stream.key(),
         integer(event.position),
         at(event),
-        raw_url,
-        text(&payload, "r2_url"),
-        text(&payload, "provider"),
-        text(&payload, "original_filename"),
-        text(&payload, "reused_from"),
-        text(&payload, "why"),
+        &link.raw_url,
+        &link.r2_url,
+        &link.provider,
+        &link.original_filename,
+        &link.reused_from,
     ))?;
     Ok(())
 }
 
-fn offloaded(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };
-    // A copy that is used again gets no younger by that.
-    if text(&payload, "reused_from").is_some() {
-        return Ok(());
-    }
-    let (Some(source_url), Some(r2_url)) = (text(&payload, "source_url"), text(&payload, "r2_url")) else {
-        return Ok(());
-    };
+fn has_none(db: &Connection, event: &Recorded, link: &LinkKept) -> rusqlite::Result<()> {
     db.prepare_cached(
-            "INSERT INTO links (position, event_id, email_id, source_url, r2_url, provider, original_filename, at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-        )?
-        .execute((
-            integer(event.position),
-            event.id.simple().to_string(),
-            event.stream.key(),
-            source_url,
-            r2_url,
-            text(&payload, "provider").unwrap_or_default(),
-            text(&payload, "original_filename"),
-            event.at.timestamp_micros(),
-            instant(&payload, "expires_at"),
-        ))?;
+        "INSERT INTO mail_links (email_id, position, at_ms, raw_url, why) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute((event.stream.key(), integer(event.position), at(event), &link.raw_url, &link.why))?;
     Ok(())
 }
 
-fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+fn copied(db: &Connection, event: &Recorded, link: &LinkOffloaded) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO links (position, event_id, email_id, source_url, r2_url, provider, original_filename, at, expires_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+    )?
+    .execute((
+        integer(event.position),
+        event.id.simple().to_string(),
+        event.stream.key(),
+        &link.source_url,
+        &link.r2_url,
+        &link.provider,
+        &link.original_filename,
+        event.at.timestamp_micros(),
+        link.expires_at.map(millis),
+    ))?;
+    Ok(())
+}
+
+fn archived(db: &Connection, archived: &Archived) -> rusqlite::Result<()> {
+    let Some(mails) = archived_keys(archived, "mail") else { return Ok(()) };
     db.prepare_cached("DELETE FROM links WHERE email_id IN (SELECT value FROM json_each(?1))")?
         .execute([&mails])?;
     db.prepare_cached("DELETE FROM mail_links WHERE email_id IN (SELECT value FROM json_each(?1))")?

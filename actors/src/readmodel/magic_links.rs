@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
-use super::{archived_keys, at, instant, integer, payload, text};
+use super::{archived_keys, at, integer, millis, typed};
 use crate::access::state::MagicLinkEvent;
+use crate::archive::state::ArchiveEvent;
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
 
 /// Keeps `magic_links`.
 #[derive(Debug, Clone, Copy)]
@@ -42,48 +44,50 @@ impl Projection for MagicLinksProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let name = event.stream.key();
-        match event.kind.as_str() {
-            "magic_link.created" => {
-                let Some(payload) = payload::<MagicLinkEvent>(event) else { return Ok(()) };
-                let single_use = payload.get("single_use").and_then(serde_json::Value::as_bool);
-                db.prepare_cached(
-                    "INSERT INTO magic_links (name, created_at, created_by, single_use, expires_at, updated_at, version)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6) ON CONFLICT DO NOTHING",
-                )?
-                .execute((
-                    name,
-                    at(event),
-                    text(&payload, "by").unwrap_or_default(),
-                    single_use.unwrap_or(true),
-                    instant(&payload, "expires_at"),
-                    integer(event.version),
-                ))?;
-            }
-            "magic_link.consumed" => {
-                db.prepare_cached(
-                    "UPDATE magic_links SET uses = uses + 1, used_at = ?2, updated_at = ?2, version = ?3
-                     WHERE name = ?1",
-                )?
-                .execute((name, at(event), integer(event.version)))?;
-            }
-            "magic_link.revoked" => {
-                // The stream of one whose beginning is not known may begin with its end.
-                db.prepare_cached(
-                    "INSERT INTO magic_links (name, created_at, created_by, single_use, revoked_at, updated_at, version)
-                     VALUES (?1, ?2, '', 1, ?2, ?2, ?3)
-                     ON CONFLICT (name) DO UPDATE SET revoked_at = ?2, updated_at = ?2, version = ?3",
-                )?
-                .execute((name, at(event), integer(event.version)))?;
-            }
-            "journal.archived" => {
-                let Some(names) = archived_keys(event, "magic_link") else { return Ok(()) };
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::MagicLink(link)) => changed(db, event, link),
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(archived))) => {
+                let Some(names) = archived_keys(archived, "magic_link") else { return Ok(()) };
                 db.prepare_cached("DELETE FROM magic_links WHERE name IN (SELECT value FROM json_each(?1))")?
                     .execute([names])?;
+                Ok(())
             }
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn changed(db: &Connection, event: &Recorded, link: &MagicLinkEvent) -> rusqlite::Result<()> {
+    let (name, at, version) = (event.stream.key(), at(event), integer(event.version));
+    match link {
+        MagicLinkEvent::Created(created) => db
+            .prepare_cached(
+                "INSERT INTO magic_links (name, created_at, created_by, single_use, expires_at, updated_at, version)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?2, ?6) ON CONFLICT DO NOTHING",
+            )?
+            .execute((
+                name,
+                at,
+                &created.by,
+                created.single_use,
+                created.expires_at.map(millis),
+                version,
+            ))?,
+        MagicLinkEvent::Consumed(_) => db
+            .prepare_cached(
+                "UPDATE magic_links SET uses = uses + 1, used_at = ?2, updated_at = ?2, version = ?3
+                 WHERE name = ?1",
+            )?
+            .execute((name, at, version))?,
+        // The stream of one whose beginning is not known may begin with its end.
+        MagicLinkEvent::Revoked(_) => db
+            .prepare_cached(
+                "INSERT INTO magic_links (name, created_at, created_by, single_use, revoked_at, updated_at, version)
+                 VALUES (?1, ?2, '', 1, ?2, ?2, ?3)
+                 ON CONFLICT (name) DO UPDATE SET revoked_at = ?2, updated_at = ?2, version = ?3",
+            )?
+            .execute((name, at, version))?,
+    };
+    Ok(())
 }

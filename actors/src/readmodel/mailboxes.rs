@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{instant, length, number, payload, text};
-use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use super::{count, integer, millis, typed};
+use crate::kernel::projection::{FedEvent, Projection};
 use crate::poller::state::MailboxEvent;
+use crate::registry::TypedEvent;
 
 /// Keeps `mailboxes`.
 #[derive(Debug, Clone, Copy)]
@@ -37,35 +37,42 @@ impl Projection for MailboxesProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if !matches!(event.kind.as_str(), "mailbox.opened" | "mailbox.reset" | "mailbox.flagged") {
-            return Ok(());
-        }
-        let Some(payload) = payload::<MailboxEvent>(event) else { return Ok(()) };
-        let Some(mailbox) = text(&payload, "mailbox") else { return Ok(()) };
-        db.prepare_cached("INSERT INTO mailboxes (mailbox) VALUES (?1) ON CONFLICT DO NOTHING")?
-            .execute([mailbox])?;
-        match event.kind.as_str() {
-            "mailbox.opened" => db
-                .prepare_cached(
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        let Some(TypedEvent::Mailbox(mailbox)) = typed(event) else { return Ok(()) };
+        match mailbox {
+            MailboxEvent::Opened(opened) => {
+                first_seen(db, &opened.mailbox)?;
+                db.prepare_cached(
                     "UPDATE mailboxes SET validity = ?2, cursor = ?3, since = ?4 WHERE mailbox = ?1",
                 )?
                 .execute((
-                    mailbox,
-                    number(&payload, "validity").unwrap_or_default(),
-                    number(&payload, "cursor").unwrap_or_default(),
-                    instant(&payload, "since"),
-                ))?,
+                    &opened.mailbox,
+                    integer(opened.validity),
+                    integer(opened.cursor),
+                    millis(opened.since),
+                ))?;
+            }
             // The old cursor means nothing under the new numbering.
-            "mailbox.reset" => db
-                .prepare_cached(
+            MailboxEvent::Reset(reset) => {
+                first_seen(db, &reset.mailbox)?;
+                db.prepare_cached(
                     "UPDATE mailboxes SET validity = ?2, cursor = 0, resets = resets + 1 WHERE mailbox = ?1",
                 )?
-                .execute((mailbox, number(&payload, "after").unwrap_or_default()))?,
-            _ => db
-                .prepare_cached("UPDATE mailboxes SET flagged = flagged + ?2 WHERE mailbox = ?1")?
-                .execute((mailbox, length(&payload, "items")))?,
-        };
+                .execute((&reset.mailbox, integer(reset.after)))?;
+            }
+            MailboxEvent::Flagged(flagged) => {
+                first_seen(db, &flagged.mailbox)?;
+                db.prepare_cached("UPDATE mailboxes SET flagged = flagged + ?2 WHERE mailbox = ?1")?
+                    .execute((&flagged.mailbox, count(&flagged.items)))?;
+            }
+            MailboxEvent::Suspected(_) | MailboxEvent::Cleared(_) => {}
+        }
         Ok(())
     }
+}
+
+fn first_seen(db: &Connection, mailbox: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO mailboxes (mailbox) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([mailbox])?;
+    Ok(())
 }

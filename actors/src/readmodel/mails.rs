@@ -6,20 +6,24 @@
 //! Who sent it and what it is called is no part of
 //! the log, so it is none of this table (ADR 0040).
 
+mod hours;
+
 use std::collections::BTreeSet;
 
-use chrono::DateTime;
 use rusqlite::{Connection, OptionalExtension as _};
-use serde_json::Value;
 
-use super::hourly::hour_of;
-use super::{
-    archived_before, archived_keys, at, flag, instant, integer, length, number, payload, tally, text,
-};
+pub use self::hours::BUCKETS;
+use super::{archived_keys, at, count, integer, list, millis, tally, typed};
+use crate::archive::state::{ArchiveEvent, Archived};
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
-use crate::mail::life::MailEvent;
-use crate::webhook::events::DeliveryEvent;
+use crate::kernel::journal::Queue;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::mail::life::{
+    DeliveryEnd, MailEvent, MailHeld, MailIgnored, MailQuarantined, MailReceived, MailResumed, MailRouted,
+    MailSetAside, MailSettled, MailSkipped,
+};
+use crate::registry::TypedEvent;
+use crate::webhook::events::{Cancelled, DeliveryEvent, Requeued};
 
 /// Keeps `mails`.
 #[derive(Debug, Clone, Copy)]
@@ -70,53 +74,55 @@ impl Projection for MailsProjection {
                  target TEXT NOT NULL,
                  mail   INTEGER NOT NULL,
                  PRIMARY KEY (target, mail)
-             ) WITHOUT ROWID;
-             CREATE TABLE deliveries_hourly (
-                 hour   TEXT NOT NULL,
-                 target TEXT NOT NULL,
-                 ok     INTEGER NOT NULL DEFAULT 0,
-                 failed INTEGER NOT NULL DEFAULT 0,
-                 b0     INTEGER NOT NULL DEFAULT 0,
-                 b1     INTEGER NOT NULL DEFAULT 0,
-                 b2     INTEGER NOT NULL DEFAULT 0,
-                 b3     INTEGER NOT NULL DEFAULT 0,
-                 b4     INTEGER NOT NULL DEFAULT 0,
-                 b5     INTEGER NOT NULL DEFAULT 0,
-                 b6     INTEGER NOT NULL DEFAULT 0,
-                 PRIMARY KEY (hour, target)
              ) WITHOUT ROWID;",
         )?;
+        db.execute_batch(hours::TABLE)?;
         db.execute_batch(tally::OF_MAILS)
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let change: MailRowChange = match event.kind.as_str() {
-            "mail.received" => received,
-            "mail.quarantined" => quarantined,
-            "mail.ignored" => ignored,
-            "mail.held" => held,
-            "mail.skipped" => skipped,
-            "mail.released" => released,
-            "mail.routed" => routed,
-            "mail.set_aside" => set_aside,
-            "mail.resumed" => resumed,
-            "mail.settled" => settled,
-            "delivery.attempted" => return attempted(db, event),
-            "delivery.requeued" => return requeued(db, event),
-            "delivery.cancelled" => return cancelled(db, event),
-            "journal.archived" => return archived(db, event),
-            _ => return Ok(()),
-        };
-        match payload::<MailEvent>(event) {
-            Some(payload) => change(db, event, &payload),
-            None => Ok(()),
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Mail(mail)) => changed(db, event, mail),
+            Some(TypedEvent::Delivery(delivery)) => of_delivery(db, event, delivery),
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(what))) => archived(db, what),
+            _ => Ok(()),
         }
     }
 }
 
-type MailRowChange = fn(&Connection, &Recorded, &Value) -> rusqlite::Result<()>;
+fn changed(db: &Connection, event: &Recorded, mail: &MailEvent) -> rusqlite::Result<()> {
+    match mail {
+        MailEvent::Received(mail) => received(db, event, mail),
+        MailEvent::Quarantined(mail) => quarantined(db, event, mail),
+        MailEvent::Ignored(ignoring) => ignored(db, event, ignoring),
+        MailEvent::Held(hold) => held(db, event, hold),
+        MailEvent::Skipped(skip) => skipped(db, event, skip),
+        MailEvent::Released(_) => released(db, event),
+        MailEvent::Routed(routing) => routed(db, event, routing),
+        MailEvent::SetAside(aside) => set_aside(db, event, aside),
+        MailEvent::Resumed(resumption) => resumed(db, event, resumption),
+        MailEvent::Settled(end) => settled(db, event, end),
+        MailEvent::Duplicated(_)
+        | MailEvent::LinkOffloaded(_)
+        | MailEvent::LinkKept(_)
+        | MailEvent::LinksKept(_)
+        | MailEvent::LinksDeferred(_)
+        | MailEvent::Suspected(_)
+        | MailEvent::Cleared(_) => Ok(()),
+    }
+}
 
-fn received(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+fn of_delivery(db: &Connection, event: &Recorded, delivery: &DeliveryEvent) -> rusqlite::Result<()> {
+    match delivery {
+        DeliveryEvent::Attempted(attempt) => hours::attempted(db, event, attempt),
+        DeliveryEvent::Requeued(again) => requeued(db, event, again),
+        DeliveryEvent::Cancelled(end) => cancelled(db, event, end),
+        // The mail's own event says it.
+        DeliveryEvent::Succeeded(_) | DeliveryEvent::Deferred(_) | DeliveryEvent::DeadLettered(_) => Ok(()),
+    }
+}
+
+fn received(db: &Connection, event: &Recorded, mail: &MailReceived) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO mails (position, email_id, size, received_at, arrived_at, stage, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, 'received', ?4) ON CONFLICT DO NOTHING",
@@ -124,49 +130,43 @@ fn received(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Res
     .execute((
         integer(event.position),
         event.stream.key(),
-        number(payload, "size").unwrap_or_default(),
+        integer(mail.size),
         at(event),
-        instant(payload, "arrived_at"),
+        mail.arrived_at.map(millis),
     ))?;
     Ok(())
 }
 
-fn quarantined(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+fn quarantined(db: &Connection, event: &Recorded, mail: &MailQuarantined) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO mails (position, email_id, size, received_at, stage, reason, updated_at)
          VALUES (?1, ?2, ?3, ?4, 'quarantined', ?5, ?4) ON CONFLICT DO NOTHING",
     )?
-    .execute((
-        integer(event.position),
-        event.stream.key(),
-        number(payload, "size").unwrap_or_default(),
-        at(event),
-        text(payload, "why"),
-    ))?;
+    .execute((integer(event.position), event.stream.key(), integer(mail.size), at(event), &mail.why))?;
     Ok(())
 }
 
-fn ignored(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+fn ignored(db: &Connection, event: &Recorded, ignored: &MailIgnored) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE mails SET stage = 'ignored', reason = ?2, detail = ?3, hold_until = NULL, updated_at = ?4
          WHERE email_id = ?1",
     )?
-    .execute((event.stream.key(), text(payload, "reason"), text(payload, "detail"), at(event)))?;
+    .execute((event.stream.key(), ignored.reason.as_str(), &ignored.detail, at(event)))?;
     Ok(())
 }
 
-fn skipped(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+fn skipped(db: &Connection, event: &Recorded, skipped: &MailSkipped) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE mails SET stage = 'skipped', reason = ?2, detail = NULL, hold_until = NULL, detector = ?3,
              updated_at = ?4
          WHERE email_id = ?1",
     )?
-    .execute((event.stream.key(), text(payload, "reason"), text(payload, "detector"), at(event)))?;
+    .execute((event.stream.key(), skipped.reason.as_str(), &skipped.detector, at(event)))?;
     Ok(())
 }
 
 /// It waits for the worker that carries the release out.
-fn released(db: &Connection, event: &Recorded, _: &Value) -> rusqlite::Result<()> {
+fn released(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE mails SET stage = 'held', reason = 'released', detail = NULL, hold_until = NULL, updated_at = ?2
          WHERE email_id = ?1",
@@ -176,17 +176,17 @@ fn released(db: &Connection, event: &Recorded, _: &Value) -> rusqlite::Result<()
 }
 
 /// Two workers died of it: it waits for an operator.
-fn set_aside(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+fn set_aside(db: &Connection, event: &Recorded, aside: &MailSetAside) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE mails SET stage = 'set_aside', reason = ?2, detail = ?3, updated_at = ?4 WHERE email_id = ?1",
     )?
-    .execute((event.stream.key(), text(payload, "why"), text(payload, "queue"), at(event)))?;
+    .execute((event.stream.key(), &aside.why, &aside.queue, at(event)))?;
     Ok(())
 }
 
 /// It goes on where it stood.
-fn resumed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
-    let stage = if text(payload, "queue") == Some("offload") { "routed" } else { "held" };
+fn resumed(db: &Connection, event: &Recorded, resumed: &MailResumed) -> rusqlite::Result<()> {
+    let stage = if resumed.queue == Queue::Offload.as_str() { "routed" } else { "held" };
     db.prepare_cached(
         "UPDATE mails SET stage = ?2, reason = NULL, detail = NULL, updated_at = ?3 WHERE email_id = ?1",
     )?
@@ -194,19 +194,19 @@ fn resumed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resu
     Ok(())
 }
 
-fn held(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+fn held(db: &Connection, event: &Recorded, held: &MailHeld) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE mails SET stage = 'held', reason = ?2, detail = NULL, hold_until = ?3, updated_at = ?4 WHERE email_id = ?1",
     )?
-    .execute((event.stream.key(), text(payload, "reason"), instant(payload, "until"), at(event)))?;
+    .execute((event.stream.key(), held.reason.as_str(), held.until.map(millis), at(event)))?;
     Ok(())
 }
 
-fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
-    let detection = payload.get("detection").unwrap_or(&Value::Null);
-    let urgent = detection.get("urgent").and_then(Value::as_bool).unwrap_or(false);
-    let mut targets = targets_of(payload);
-    targets.extend(known_targets(db, event.stream.key())?);
+fn routed(db: &Connection, event: &Recorded, routed: &MailRouted) -> rusqlite::Result<()> {
+    // Each target once and in an order that says nothing.
+    let mut targets = known_targets(db, event.stream.key())?;
+    targets.extend(routed.deliveries.iter().map(|delivery| delivery.target.clone()));
+    let detection = routed.detection.as_ref();
     db.prepare_cached(
         "UPDATE mails SET stage = 'routed', reason = NULL, detail = NULL, hold_until = NULL, detector = ?2,
              delivery_time = ?3, urgent = ?4, links = ?5, deliveries_total = ?6, updated_at = ?7, targets = ?8
@@ -214,13 +214,13 @@ fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resul
     )?
     .execute((
         event.stream.key(),
-        text(detection, "detector"),
-        text(detection, "delivery_time"),
-        urgent,
-        length(payload, "links"),
-        length(payload, "deliveries"),
+        detection.map(|found| &found.detector),
+        detection.and_then(|found| found.delivery_time.as_ref()),
+        detection.is_some_and(|found| found.urgent),
+        count(&routed.links),
+        count(&routed.deliveries),
         at(event),
-        Value::from(targets.iter().cloned().collect::<Vec<_>>()).to_string(),
+        list(&targets.iter().cloned().collect::<Vec<_>>()),
     ))?;
     for target in targets {
         db.prepare_cached(
@@ -232,14 +232,7 @@ fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resul
     Ok(())
 }
 
-/// The targets that a mail was routed to, each once and in an order that says nothing.
-fn targets_of(payload: &Value) -> BTreeSet<String> {
-    let deliveries = payload.get("deliveries").and_then(Value::as_array);
-    let targets = deliveries.into_iter().flatten().filter_map(|delivery| text(delivery, "target"));
-    targets.map(str::to_owned).collect()
-}
-
-/// Those that it was routed to before: one that was set aside, taken for not wanted and then released
+/// The targets that a mail was routed to before: one that was set aside, taken for not wanted and then released
 /// is routed again, and has deliveries to all of them.
 fn known_targets(db: &Connection, email_id: &str) -> rusqlite::Result<BTreeSet<String>> {
     let mut known = db.prepare_cached("SELECT targets FROM mails WHERE email_id = ?1 AND targets <> '[]'")?;
@@ -248,94 +241,49 @@ fn known_targets(db: &Connection, email_id: &str) -> rusqlite::Result<BTreeSet<S
     Ok(known.and_then(|known| serde_json::from_str(&known).ok()).unwrap_or_default())
 }
 
-fn settled(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
-    let sql = match text(payload, "end") {
-        Some("delivered") => {
+fn settled(db: &Connection, event: &Recorded, settled: &MailSettled) -> rusqlite::Result<()> {
+    let sql = match settled.end {
+        DeliveryEnd::Delivered => {
             "UPDATE mails SET delivered = delivered + 1, updated_at = ?2 WHERE email_id = ?1"
         }
-        Some("dead_lettered") => {
+        DeliveryEnd::DeadLettered => {
             "UPDATE mails SET dead_lettered = dead_lettered + 1, updated_at = ?2 WHERE email_id = ?1"
         }
-        _ => return Ok(()),
+        // The delivery's own event says whether it was a dead letter.
+        DeliveryEnd::Cancelled => return Ok(()),
     };
     db.prepare_cached(sql)?.execute((event.stream.key(), at(event)))?;
     Ok(())
 }
 
 /// A dead letter that is to be sent again is none any more.
-fn requeued(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
-    let Some(email_id) = text(&payload, "email_id") else { return Ok(()) };
-    if flag(&payload, "again") {
+fn requeued(db: &Connection, event: &Recorded, requeued: &Requeued) -> rusqlite::Result<()> {
+    if requeued.again {
         return Ok(());
     }
     db.prepare_cached(
         "UPDATE mails SET dead_lettered = MAX(dead_lettered - 1, 0), updated_at = ?2 WHERE email_id = ?1",
     )?
-    .execute((email_id, at(event)))?;
+    .execute((&requeued.email_id, at(event)))?;
     Ok(())
 }
 
 /// What was given up and is cancelled is no dead letter any more.
-fn cancelled(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
-    let Some(email_id) = text(&payload, "email_id") else { return Ok(()) };
-    if flag(&payload, "again") {
+fn cancelled(db: &Connection, event: &Recorded, cancelled: &Cancelled) -> rusqlite::Result<()> {
+    if cancelled.again {
         return Ok(());
     }
     db.prepare_cached(
         "UPDATE mails SET cancelled = cancelled + 1, dead_lettered = MAX(dead_lettered - ?3, 0), updated_at = ?2
          WHERE email_id = ?1",
     )?
-    .execute((email_id, at(event), flag(&payload, "was_dead")))?;
+    .execute((&cancelled.email_id, at(event), cancelled.was_dead))?;
     Ok(())
 }
 
-/// Upper bounds of the first six buckets of `deliveries_hourly`, in milliseconds; the seventh has
-/// none. A mail that was held waits longer than any of them.
-pub const BUCKETS: [i64; 6] = [1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000];
-
-fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
-    let (Some(email_id), Some(target)) = (text(&payload, "email_id"), text(&payload, "target")) else {
-        return Ok(());
-    };
-    let mut counts = [0_i64; 9];
-    let [ok, failed, buckets @ ..] = &mut counts;
-    if text(&payload, "error").is_some() {
-        *failed = 1;
-    } else {
-        *ok = 1;
-        if let Some(received_at) = received_at(db, email_id)? {
-            let took = at(event).saturating_sub(received_at);
-            let bucket = BUCKETS.iter().position(|bound| took <= *bound).unwrap_or(BUCKETS.len());
-            buckets.iter_mut().skip(bucket).take(1).for_each(|count| *count = 1);
-        }
-    }
-    let [ok, failed, b0, b1, b2, b3, b4, b5, b6] = counts;
-    db.prepare_cached(
-        "INSERT INTO deliveries_hourly (hour, target, ok, failed, b0, b1, b2, b3, b4, b5, b6)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed,
-             b0 = b0 + excluded.b0, b1 = b1 + excluded.b1, b2 = b2 + excluded.b2, b3 = b3 + excluded.b3,
-             b4 = b4 + excluded.b4, b5 = b5 + excluded.b5, b6 = b6 + excluded.b6",
-    )?
-    .execute((hour_of(event.at), target, ok, failed, b0, b1, b2, b3, b4, b5, b6))?;
-    Ok(())
-}
-
-/// `None` = a notice, which belongs to no mail.
-fn received_at(db: &Connection, email_id: &str) -> rusqlite::Result<Option<i64>> {
-    db.prepare_cached("SELECT received_at FROM mails WHERE email_id = ?1")?
-        .query_row([email_id], |row| row.get(0))
-        .optional()
-}
-
-fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    if let Some(before) = archived_before(event).and_then(DateTime::from_timestamp_millis) {
-        db.prepare_cached("DELETE FROM deliveries_hourly WHERE hour < ?1")?.execute([hour_of(before)])?;
-    }
-    let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+fn archived(db: &Connection, archived: &Archived) -> rusqlite::Result<()> {
+    hours::drop_before(db, archived.before)?;
+    let Some(mails) = archived_keys(archived, "mail") else { return Ok(()) };
     // By its key, which begins with the target, of which there are few.
     db.prepare_cached(
         "DELETE FROM mail_targets WHERE (target, mail) IN

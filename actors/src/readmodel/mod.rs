@@ -1,14 +1,21 @@
 //! Tables for readers, computed from the log.
 //!
 //! One [`Projection`](crate::kernel::projection::Projection) per concern; each file holds a table and what moves it. They run in
-//! the journal's own transaction, so they are written for speed: dispatch on the kind
-//! first, read the payload in place, cached statements, few indices. A payload that cannot
-//! be read changes nothing: a projection must not be able to stop the journal.
+//! the journal's own transaction, so they are written for speed: an event is read once for all of
+//! them, statements are cached, indices are few. They match events in the types of their rooms
+//! ([`TypedEvent`]), and who follows a room lists all of its events, those that change nothing
+//! included: the compiler finds every reader of an event that changes, and asks where a new one
+//! belongs. An event that cannot be read changes nothing: a projection must not be able to stop the
+//! journal.
 //!
 //! What was archived (`journal.archived`) leaves the tables, too: a table that is rebuilt
 //! from what is left of the log has the same content as one that has followed it.
 //!
 //! Instants are kept as milliseconds since 1970 UTC. Readers use [`queries`].
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new event is decided about wherever its room is followed"
+)]
 
 pub mod actions;
 pub mod admitted;
@@ -29,15 +36,14 @@ mod tally;
 pub mod targets;
 pub mod workers;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use chrono::DateTime;
-use serde_json::Value;
+use chrono::{DateTime, Utc};
 
-use crate::archive::state::ArchiveEvent;
-use crate::kernel::event::{DomainEvent, Recorded, StreamId, upcast};
-use crate::kernel::projection::Projections;
+use crate::archive::state::Archived;
+use crate::kernel::event::{EventError, Recorded, StreamId};
+use crate::kernel::projection::{FedEvent, Projections};
+use crate::registry::TypedEvent;
 
 /// Every read model of the program.
 #[must_use]
@@ -61,54 +67,52 @@ pub fn all() -> Projections {
     ])
 }
 
-/// The payload of one of `E`'s events in today's schema; `None` when it is not readable here.
-fn payload<E: DomainEvent>(event: &Recorded) -> Option<Cow<'_, Value>> {
-    let declared = E::KINDS.iter().find(|declared| declared.kind == event.kind)?;
-    if declared.schema == event.schema {
-        return Some(Cow::Borrowed(&event.payload));
+/// The event in the types of its room; `None` = this program cannot read it.
+fn typed<'e>(event: &'e FedEvent<'_>) -> Option<&'e TypedEvent> {
+    event.read_as(read)?.as_ref()
+}
+
+fn read(event: &Recorded) -> Option<TypedEvent> {
+    match TypedEvent::of(event) {
+        Ok(typed) => Some(typed),
+        // A newer version of the program has written it; its tables are made anew there.
+        Err(EventError::UnknownKind(_)) => None,
+        Err(error) => {
+            tracing::error!(
+                position = event.position,
+                kind = event.kind,
+                %error,
+                "an event could not be read and was passed over by all projections"
+            );
+            metrics::counter!("render_signal_projection_errors_total", "projection" => "all").increment(1);
+            None
+        }
     }
-    upcast(declared, event.schema, event.payload.clone()).ok().map(Cow::Owned)
 }
 
-/// What `journal.archived` says of a category of streams: their keys, as a JSON array.
-fn archived_keys(event: &Recorded, category: &str) -> Option<String> {
-    let payload = payload::<ArchiveEvent>(event)?;
-    let names = payload.get("streams")?.as_array()?.iter().filter_map(Value::as_str);
-    let streams = names.map(StreamId::from_stored).filter(|stream| stream.category() == category);
-    let keys: Vec<Value> = streams.map(|stream| Value::from(stream.key())).collect();
-    (!keys.is_empty()).then(|| Value::from(keys).to_string())
+/// The keys of the archived streams of a category, as a JSON array.
+fn archived_keys(archived: &Archived, category: &str) -> Option<String> {
+    let streams = archived.streams.iter().map(|stream| StreamId::from_stored(stream));
+    let keys: Vec<String> = streams
+        .filter(|stream| stream.category() == category)
+        .map(|stream| stream.key().to_owned())
+        .collect();
+    (!keys.is_empty()).then(|| list(&keys))
 }
 
-/// What `journal.archived` says of its age: everything archived happened before.
-fn archived_before(event: &Recorded) -> Option<i64> {
-    instant(&*payload::<ArchiveEvent>(event)?, "before")
+/// A list of texts as SQLite reads it with `json_each`.
+fn list<T: Into<serde_json::Value> + Clone>(texts: &[T]) -> String {
+    serde_json::Value::from(texts).to_string()
 }
 
-/// A text field.
-fn text<'v>(payload: &'v Value, field: &str) -> Option<&'v str> {
-    payload.get(field)?.as_str()
+/// An instant as it is kept.
+const fn millis(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis()
 }
 
-/// A number field, at most `i64::MAX`.
-fn number(payload: &Value, field: &str) -> Option<i64> {
-    let value = payload.get(field)?;
-    value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX))
-}
-
-/// An instant field, in milliseconds.
-fn instant(payload: &Value, field: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(text(payload, field)?).ok().map(|at| at.timestamp_millis())
-}
-
-/// Whether a field says yes.
-fn flag(payload: &Value, field: &str) -> bool {
-    payload.get(field).and_then(Value::as_bool).unwrap_or_default()
-}
-
-/// How many entries a list field has.
-fn length(payload: &Value, field: &str) -> i64 {
-    let items = payload.get(field).and_then(Value::as_array).map_or(0, Vec::len);
-    i64::try_from(items).unwrap_or(i64::MAX)
+/// How many there are, as SQLite holds it.
+fn count<T>(items: &[T]) -> i64 {
+    i64::try_from(items.len()).unwrap_or(i64::MAX)
 }
 
 /// When the event happened, in milliseconds.

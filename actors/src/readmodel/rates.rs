@@ -2,9 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::{archived_keys, at};
-use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use super::{archived_keys, at, typed};
+use crate::archive::state::ArchiveEvent;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
+use crate::webhook::events::RateEvent;
 
 /// Keeps `rates`.
 #[derive(Debug, Clone, Copy)]
@@ -33,16 +35,16 @@ impl Projection for RatesProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        match event.kind.as_str() {
-            "delivery.counted" => db
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Rate(RateEvent::Counted(_))) => db
                 .prepare_cached(
                     "INSERT INTO rates (stream, counted_at) VALUES (?1, ?2)
                      ON CONFLICT DO UPDATE SET counted_at = excluded.counted_at",
                 )?
                 .execute((event.stream.key(), at(event)))?,
-            "journal.archived" => {
-                let Some(streams) = archived_keys(event, "rate") else { return Ok(()) };
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(archived))) => {
+                let Some(streams) = archived_keys(archived, "rate") else { return Ok(()) };
                 db.prepare_cached("DELETE FROM rates WHERE stream IN (SELECT value FROM json_each(?1))")?
                     .execute([streams])?
             }

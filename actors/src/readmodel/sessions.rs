@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
-use super::{archived_keys, at, instant, integer, payload, text};
+use super::{archived_keys, at, integer, millis, typed};
 use crate::access::state::SessionEvent;
+use crate::archive::state::ArchiveEvent;
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
 
 /// Keeps `sessions`.
 #[derive(Debug, Clone, Copy)]
@@ -48,55 +50,51 @@ impl Projection for SessionsProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let id = event.stream.key();
-        match event.kind.as_str() {
-            "session.opened" => {
-                let Some(payload) = payload::<SessionEvent>(event) else { return Ok(()) };
-                let (Some(hash), Some(ends_at)) = (text(&payload, "hash"), instant(&payload, "ends_at"))
-                else {
-                    return Ok(());
-                };
-                let said = |field| text(&payload, field).unwrap_or_default();
-                db.prepare_cached(
-                    "INSERT INTO sessions (id, position, hash, user, method, link, credential, address, agent,
-                                           opened_at, used_at, ends_at, version)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
-                )?
-                .execute((
-                    id,
-                    integer(event.position),
-                    hash,
-                    said("user"),
-                    said("method"),
-                    said("link"),
-                    said("credential"),
-                    said("address"),
-                    said("agent"),
-                    at(event),
-                    ends_at,
-                    integer(event.version),
-                ))?;
-            }
-            "session.used" => {
-                let Some(payload) = payload::<SessionEvent>(event) else { return Ok(()) };
-                let address = text(&payload, "address").unwrap_or_default();
-                db.prepare_cached(
-                    "UPDATE sessions SET used_at = max(used_at, ?2), address = ?3, version = ?4 WHERE id = ?1",
-                )?
-                .execute((id, at(event), address, integer(event.version)))?;
-            }
-            "session.ended" => {
-                db.prepare_cached("UPDATE sessions SET ended_at = ?2, version = ?3 WHERE id = ?1")?
-                    .execute((id, at(event), integer(event.version)))?;
-            }
-            "journal.archived" => {
-                let Some(ids) = archived_keys(event, "session") else { return Ok(()) };
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Session(session)) => changed(db, event, session),
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(archived))) => {
+                let Some(ids) = archived_keys(archived, "session") else { return Ok(()) };
                 db.prepare_cached("DELETE FROM sessions WHERE id IN (SELECT value FROM json_each(?1))")?
                     .execute([ids])?;
+                Ok(())
             }
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn changed(db: &Connection, event: &Recorded, session: &SessionEvent) -> rusqlite::Result<()> {
+    let (id, at, version) = (event.stream.key(), at(event), integer(event.version));
+    match session {
+        SessionEvent::Opened(opened) => db
+            .prepare_cached(
+                "INSERT INTO sessions (id, position, hash, user, method, link, credential, address, agent,
+                                       opened_at, used_at, ends_at, version)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+            )?
+            .execute((
+                id,
+                integer(event.position),
+                &opened.hash,
+                &opened.user,
+                &opened.method,
+                &opened.link,
+                &opened.credential,
+                &opened.address,
+                &opened.agent,
+                at,
+                millis(opened.ends_at),
+                version,
+            ))?,
+        SessionEvent::Used(used) => db
+            .prepare_cached(
+                "UPDATE sessions SET used_at = max(used_at, ?2), address = ?3, version = ?4 WHERE id = ?1",
+            )?
+            .execute((id, at, &used.address, version))?,
+        SessionEvent::Ended(_) => db
+            .prepare_cached("UPDATE sessions SET ended_at = ?2, version = ?3 WHERE id = ?1")?
+            .execute((id, at, version))?,
+    };
+    Ok(())
 }

@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
-use super::{archived_before, at, instant, payload, text};
+use super::{at, millis, typed};
+use crate::archive::state::{ArchiveEvent, Archived};
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
-use crate::webhook::events::{DeliveryEvent, TargetEvent};
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
+use crate::webhook::events::{Attempted, DeliveryEvent, TargetEvent};
 
 /// Keeps `targets`.
 #[derive(Debug, Clone, Copy)]
@@ -42,27 +44,23 @@ impl Projection for TargetsProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        match event.kind.as_str() {
-            "delivery.attempted" => attempted(db, event),
-            "journal.archived" => archived(db, event),
-            "target.disabled" | "target.enabled" | "target.breaker_opened" | "target.breaker_closed" => {
-                changed(db, event)
-            }
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Target(target)) => changed(db, target),
+            Some(TypedEvent::Delivery(DeliveryEvent::Attempted(attempt))) => attempted(db, event, attempt),
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(what))) => archived(db, what),
             _ => Ok(()),
         }
     }
 }
 
-fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
-    let Some(target) = text(&payload, "target") else { return Ok(()) };
-    let Some(error) = text(&payload, "error") else {
+fn attempted(db: &Connection, event: &Recorded, attempt: &Attempted) -> rusqlite::Result<()> {
+    let Some(error) = &attempt.error else {
         db.prepare_cached(
             "INSERT INTO targets (id, last_success_at) VALUES (?1, ?2)
              ON CONFLICT (id) DO UPDATE SET last_success_at = MAX(COALESCE(last_success_at, ?2), ?2)",
         )?
-        .execute((target, at(event)))?;
+        .execute((&attempt.target, at(event)))?;
         return Ok(());
     };
     // A clock may have been set back: the latest counts.
@@ -71,35 +69,47 @@ fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
          ON CONFLICT (id) DO UPDATE SET last_failure_at = ?2, last_failure = ?3, last_failure_of = ?4
          WHERE last_failure_at IS NULL OR last_failure_at <= ?2",
     )?
-    .execute((target, at(event), error, text(&payload, "email_id")))?;
+    .execute((&attempt.target, at(event), error, &attempt.email_id))?;
     Ok(())
 }
 
-fn changed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(payload) = payload::<TargetEvent>(event) else { return Ok(()) };
-    let Some(target) = text(&payload, "target") else { return Ok(()) };
+fn changed(db: &Connection, target: &TargetEvent) -> rusqlite::Result<()> {
+    match target {
+        TargetEvent::Disabled(disabled) => {
+            known(db, &disabled.target)?;
+            db.prepare_cached("UPDATE targets SET disabled = 1, reason = ?2, url_hash = ?3 WHERE id = ?1")?
+                .execute((&disabled.target, &disabled.why, &disabled.url_hash))?;
+        }
+        TargetEvent::Enabled(enabled) => {
+            known(db, &enabled.target)?;
+            db.prepare_cached(
+                "UPDATE targets SET disabled = 0, reason = NULL, url_hash = NULL WHERE id = ?1",
+            )?
+            .execute([&enabled.target])?;
+        }
+        TargetEvent::BreakerOpened(opened) => {
+            known(db, &opened.target)?;
+            db.prepare_cached("UPDATE targets SET breaker = 'open', breaker_until = ?2 WHERE id = ?1")?
+                .execute((&opened.target, millis(opened.until)))?;
+        }
+        TargetEvent::BreakerClosed(closed) => {
+            known(db, &closed.target)?;
+            db.prepare_cached("UPDATE targets SET breaker = 'closed', breaker_until = NULL WHERE id = ?1")?
+                .execute([&closed.target])?;
+        }
+    }
+    Ok(())
+}
+
+fn known(db: &Connection, target: &str) -> rusqlite::Result<()> {
     db.prepare_cached("INSERT INTO targets (id) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([target])?;
-    match event.kind.as_str() {
-        "target.disabled" => db
-            .prepare_cached("UPDATE targets SET disabled = 1, reason = ?2, url_hash = ?3 WHERE id = ?1")?
-            .execute((target, text(&payload, "why"), text(&payload, "url_hash")))?,
-        "target.enabled" => db
-            .prepare_cached("UPDATE targets SET disabled = 0, reason = NULL, url_hash = NULL WHERE id = ?1")?
-            .execute([target])?,
-        "target.breaker_opened" => db
-            .prepare_cached("UPDATE targets SET breaker = 'open', breaker_until = ?2 WHERE id = ?1")?
-            .execute((target, instant(&payload, "until")))?,
-        _ => db
-            .prepare_cached("UPDATE targets SET breaker = 'closed', breaker_until = NULL WHERE id = ?1")?
-            .execute([target])?,
-    };
     Ok(())
 }
 
 /// Attempts from before the archive leave no trace, whether they were archived or not: that
 /// depends on the log alone.
-fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-    let Some(before) = archived_before(event) else { return Ok(()) };
+fn archived(db: &Connection, archived: &Archived) -> rusqlite::Result<()> {
+    let before = millis(archived.before);
     db.prepare_cached("UPDATE targets SET last_success_at = NULL WHERE last_success_at < ?1")?
         .execute([before])?;
     db.prepare_cached("UPDATE targets SET last_failure_at = NULL, last_failure = NULL, last_failure_of = NULL WHERE last_failure_at < ?1")?

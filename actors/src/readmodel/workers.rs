@@ -2,9 +2,11 @@
 
 use rusqlite::Connection;
 
-use super::{archived_keys, at, payload, text};
+use super::{archived_keys, at, typed};
+use crate::archive::state::ArchiveEvent;
 use crate::kernel::event::Recorded;
-use crate::kernel::projection::Projection;
+use crate::kernel::projection::{FedEvent, Projection};
+use crate::registry::TypedEvent;
 use crate::worker::WorkerEvent;
 
 /// Keeps `workers`.
@@ -37,35 +39,42 @@ impl Projection for WorkersProjection {
         )
     }
 
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if event.kind == "journal.archived" {
-            let Some(workers) = archived_keys(event, "worker") else { return Ok(()) };
-            db.prepare_cached("DELETE FROM workers WHERE worker IN (SELECT value FROM json_each(?1))")?
-                .execute([workers])?;
-            return Ok(());
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
+        match typed(event) {
+            Some(TypedEvent::Worker(worker)) => changed(db, event, worker),
+            Some(TypedEvent::Archive(ArchiveEvent::Archived(archived))) => {
+                let Some(workers) = archived_keys(archived, "worker") else { return Ok(()) };
+                db.prepare_cached("DELETE FROM workers WHERE worker IN (SELECT value FROM json_each(?1))")?
+                    .execute([workers])?;
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        if !matches!(
-            event.kind.as_str(),
-            "worker.started" | "worker.stopped" | "worker.actor_restarted" | "journal.regressed"
-        ) {
-            return Ok(());
-        }
-        let Some(payload) = payload::<WorkerEvent>(event) else { return Ok(()) };
-        let Some(worker) = text(&payload, "worker") else { return Ok(()) };
-        match event.kind.as_str() {
-            // The start of a worker may be among what was lost; that it lives is known all the same.
-            "worker.started" | "journal.regressed" => db
-                .prepare_cached(
-                    "INSERT INTO workers (worker, started_at, version) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-                )?
-                .execute((worker, at(event), text(&payload, "version").unwrap_or_default()))?,
-            "worker.stopped" => db
-                .prepare_cached("UPDATE workers SET stopped_at = ?2, stop_reason = ?3 WHERE worker = ?1")?
-                .execute((worker, at(event), text(&payload, "reason")))?,
-            _ => db
-                .prepare_cached("UPDATE workers SET restarts = restarts + 1 WHERE worker = ?1")?
-                .execute([worker])?,
-        };
-        Ok(())
     }
+}
+
+fn changed(db: &Connection, event: &Recorded, worker: &WorkerEvent) -> rusqlite::Result<()> {
+    match worker {
+        WorkerEvent::Started(started) => lives(db, event, &started.worker, &started.version),
+        // Its start may be among what was lost; that it lives is known all the same.
+        WorkerEvent::JournalRegressed(noticed) => lives(db, event, &noticed.worker, &noticed.version),
+        WorkerEvent::Stopped(stopped) => {
+            db.prepare_cached("UPDATE workers SET stopped_at = ?2, stop_reason = ?3 WHERE worker = ?1")?
+                .execute((&stopped.worker, at(event), &stopped.reason))?;
+            Ok(())
+        }
+        WorkerEvent::ActorRestarted(restarted) => {
+            db.prepare_cached("UPDATE workers SET restarts = restarts + 1 WHERE worker = ?1")?
+                .execute([&restarted.worker])?;
+            Ok(())
+        }
+    }
+}
+
+fn lives(db: &Connection, event: &Recorded, worker: &str, version: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO workers (worker, started_at, version) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )?
+    .execute((worker, at(event), version))?;
+    Ok(())
 }

@@ -29,7 +29,7 @@ fn recorded(kind: &str, schema: u16, payload: Value) -> Recorded {
 }
 
 /// `(kind, schema, payload)` of every golden file.
-fn golden_files() -> Vec<(String, u16, Value)> {
+pub(crate) fn golden_files() -> Vec<(String, u16, Value)> {
     let folder = root().join("tests/golden/events");
     let files = std::fs::read_dir(&folder).expect("the folder of golden events");
     files

@@ -218,7 +218,7 @@ async fn tell(journal: &dyn Journal, events: Vec<Recorded>) -> Result<Vec<Step>,
             }
         };
         let payload = known.to_new(recorded.id)?.payload;
-        let by = by(&known).map(str::to_owned);
+        let by = known.by().map(str::to_owned);
         let (at, position, event) = (recorded.at, recorded.position, recorded.kind);
         steps.push(Step { at, event, payload, decided_under, position, by, known });
     }
@@ -233,16 +233,6 @@ const fn configuration(event: &MailEvent) -> Option<Option<&Configuration>> {
         | MailEvent::Skipped(MailSkipped { configuration, .. })
         | MailEvent::Held(MailHeld { configuration, .. })
         | MailEvent::Routed(MailRouted { configuration, .. }) => Some(configuration.as_ref()),
-        _ => None,
-    }
-}
-
-/// Who did it, of what somebody does.
-fn by(event: &MailEvent) -> Option<&str> {
-    match event {
-        MailEvent::Ignored(ignored) => ignored.by.as_deref(),
-        MailEvent::Released(released) => Some(&released.by),
-        MailEvent::Resumed(resumed) => Some(&resumed.by),
         _ => None,
     }
 }

@@ -133,6 +133,21 @@ domain_events! {
     }
 }
 
+impl DeliveryEvent {
+    /// Whose delivery it is: the mail, and the id of the target.
+    #[must_use]
+    pub fn mail_and_target(&self) -> (&str, &str) {
+        match self {
+            Self::Attempted(Attempted { email_id, target, .. })
+            | Self::Succeeded(Succeeded { email_id, target, .. })
+            | Self::Deferred(Deferred { email_id, target, .. })
+            | Self::DeadLettered(DeadLettered { email_id, target, .. })
+            | Self::Requeued(Requeued { email_id, target, .. })
+            | Self::Cancelled(Cancelled { email_id, target, .. }) => (email_id, target),
+        }
+    }
+}
+
 /// Payload of `delivery.counted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryCounted {

@@ -16,10 +16,10 @@ use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions
 use render_signal_actors::kernel::journal::{Commit, Expected, Journal, StreamWrite};
 use render_signal_actors::readmodel;
 use render_signal_actors::s3::Account;
+use render_signal_testkit::s3::{BUCKET, Behaviour, S3Server};
 use serde_json::{Value, json};
 
 use crate::place::account;
-use crate::s3::{BUCKET, Behaviour, S3Server};
 
 fn store(account: Account) -> BucketArchive {
     let settings = BucketSettings { account, bucket: BUCKET.to_owned() };

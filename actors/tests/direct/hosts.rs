@@ -7,8 +7,8 @@ use serde_json::json;
 
 use render_signal_actors::r2::LinkStore as _;
 use render_signal_actors::r2::direct::Pace;
+use render_signal_testkit::file_host::{End, File, FileHost};
 
-use crate::file_host::{End, File, FileHost};
 use crate::place::{PART, Place, job, job_under};
 
 #[tokio::test]

@@ -14,12 +14,11 @@ use render_signal_actors::r2::direct::{DirectSettings, DirectStore, Pace};
 use render_signal_actors::r2::plan::SourceLink;
 use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::s3::Account;
+use render_signal_testkit::file_host::{File, FileHost};
+use render_signal_testkit::s3::{ACCESS_KEY, BUCKET, PUBLIC_BASE_URL, S3Server, SECRET_KEY};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tokio_rustls::TlsAcceptor;
-
-use crate::file_host::{File, FileHost};
-use crate::s3::{ACCESS_KEY, BUCKET, PUBLIC_BASE_URL, S3Server, SECRET_KEY};
 
 /// The file host has an address of its own, as an internal server would be another one.
 pub(crate) const HOST: &str = "127.0.0.2";

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use render_signal_actors::r2::direct::{DirectStore, Pace};
 use render_signal_actors::r2::{Copied, LinkStore as _};
+use render_signal_testkit::file_host::{End, File};
 use tokio::task::JoinHandle;
 
-use crate::file_host::{End, File};
 use crate::place::{PART, Place, job, until};
 
 /// What is copied at the same time.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use render_signal_actors::r2::LinkStore as _;
 use render_signal_actors::r2::direct::Swept;
+use render_signal_testkit::file_host::File;
+use render_signal_testkit::s3::Behaviour;
 
-use crate::file_host::File;
 use crate::place::{PART, Place, job};
-use crate::s3::Behaviour;
 
 #[tokio::test]
 async fn expired_copies_are_deleted_and_nothing_else() {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use render_signal_actors::r2::{Copied, LinkStore as _};
+use render_signal_testkit::file_host::{End, File};
+use render_signal_testkit::s3::Behaviour;
 use tokio::task::JoinHandle;
 
-use crate::file_host::{End, File};
 use crate::place::{PART, Place, job, until};
-use crate::s3::Behaviour;
 
 #[tokio::test]
 async fn all_parts_but_the_last_have_the_same_size() {

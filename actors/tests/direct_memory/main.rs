@@ -1,26 +1,20 @@
 //! A file of 2 GiB passes through a few megabytes of memory. A process of its own, because
 //! that is what is measured.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 #![allow(clippy::cast_possible_truncation, reason = "a test")]
 
-#[path = "../../../tests/support/file_host.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod file_host;
 #[path = "../direct/place.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod place;
-#[path = "../../../tests/support/s3.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod s3;
 
 use std::time::Instant;
 
 use render_signal_actors::r2::LinkStore as _;
+use render_signal_testkit::file_host::File;
+use render_signal_testkit::s3::Behaviour;
 
-use crate::file_host::File;
 use crate::place::{PART, Place, job};
-use crate::s3::Behaviour;
 
 const LENGTH: u64 = 2 * 1024 * 1024 * 1024;
 /// What the resident memory may grow by, file host and S3 server in the same process included.

@@ -1,8 +1,7 @@
 //! The same promises for both places; Redis is a real server, started for the test.
 
-use std::process::{Child, Command, Stdio};
-
 use chrono::DateTime;
+use render_signal_testkit::Redis;
 
 use super::*;
 use crate::kernel::clock::World;
@@ -83,40 +82,10 @@ async fn keys_of_strangers_do_not_fill_the_memory() {
     assert!(kept <= 2 * super::memory::SWEEP, "{kept} are kept, 100 of them mean something");
 }
 
-struct Redis {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-async fn redis() -> Redis {
-    let port = crate::loopback::free_port().to_string();
-    let child = Command::new("redis-server")
-        .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed (Debian package redis-server)");
-    let redis = Redis { child, url: format!("redis://127.0.0.1:{port}/") };
-    let probe = RedisEphemeral::new(&redis.url.as_str().into(), "probe").unwrap();
-    for _ in 0..500 {
-        if probe.published("").await.is_ok() {
-            return redis;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("redis-server does not answer");
-}
-
 #[tokio::test]
 async fn in_redis() {
-    let redis = redis().await;
-    let worker = |prefix: &str| RedisEphemeral::new(&redis.url.as_str().into(), prefix).unwrap();
+    let redis = Redis::start_forgetful().await;
+    let worker = |prefix: &str| RedisEphemeral::new(&redis.url().as_str().into(), prefix).unwrap();
     let (one, two) = (worker("rs:journal"), worker("rs:journal:"));
     allowances_are_spent_and_given_back(&one, &two).await;
     what_is_refused_costs_nothing(&one).await;
@@ -124,7 +93,7 @@ async fn in_redis() {
     assert_eq!(worker("rs:other").published("").await, Ok(Vec::new()), "another installation");
 
     // Nothing stays for ever, whoever stops asking.
-    let client = ::redis::Client::open(redis.url.as_str()).unwrap();
+    let client = ::redis::Client::open(redis.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let keys: Vec<String> = cmd(&mut connection, &["KEYS", "*"]).await;
     assert!(!keys.is_empty());

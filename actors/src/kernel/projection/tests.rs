@@ -24,7 +24,7 @@ impl Projection for Numbers {
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
         db.execute_batch(&format!("CREATE TABLE {} (n INTEGER NOT NULL CHECK (n <> 13))", self.name))
     }
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
         let n = event.payload["n"].as_i64().unwrap();
         assert_ne!(n, 17, "seventeen");
         db.execute(&format!("INSERT INTO {} VALUES (?1)", self.name), [n]).map(drop)
@@ -114,4 +114,18 @@ fn the_hash_tells_contents_not_histories_apart() {
     assert_ne!(hash(&[1, 2, 3]), hash(&[1, 2, 4]));
     assert_ne!(hash(&[1, 1]), hash(&[1]));
     assert_eq!(hash(&[]).len(), 64);
+}
+
+#[test]
+fn an_event_is_read_once_and_only_when_somebody_asks() {
+    thread_local! { static READ: std::cell::Cell<u32> = const { std::cell::Cell::new(0) }; }
+    fn read(event: &Recorded) -> i64 {
+        READ.with(|times| times.set(times.get() + 1));
+        event.payload["n"].as_i64().unwrap()
+    }
+    let recorded = event(5);
+    let fed = FedEvent::new(&recorded);
+    assert_eq!((fed.position, READ.get()), (1, 0));
+    assert_eq!((fed.read_as(read), fed.read_as(read), READ.get()), (Some(&5), Some(&5), 1));
+    assert_eq!(fed.read_as(|event| event.kind.clone()), None, "the first type stays");
 }

@@ -1,49 +1,25 @@
 //! Against a real server, started for the test.
 
-use std::process::{Child, Command, Stdio};
-
 use redis::{Client, Connection, cmd};
+use render_signal_testkit::Redis;
 
 use super::*;
 
 const TTL: Duration = Duration::from_secs(30);
 
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
+struct Server(Redis);
 
 impl Server {
     fn start() -> Self {
-        let port = crate::loopback::free_port().to_string();
-        let child = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed (Debian package redis-server)");
-        let server = Self { child, url: format!("redis://127.0.0.1:{port}/") };
-        for _ in 0..500 {
-            if Client::open(server.url.as_str()).unwrap().get_connection().is_ok() {
-                return server;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("redis-server does not answer");
+        Self(Redis::launch(&["--appendonly", "no"]))
     }
 
     fn lease(&self, name: &str) -> RedisLease {
-        RedisLease::new(&self.url.as_str().into(), KEY, name, TTL).unwrap()
+        RedisLease::new(&self.0.url().as_str().into(), KEY, name, TTL).unwrap()
     }
 
     fn connection(&self) -> Connection {
-        Client::open(self.url.as_str()).unwrap().get_connection().unwrap()
+        Client::open(self.0.url()).unwrap().get_connection().unwrap()
     }
 
     fn left(&self) -> i64 {

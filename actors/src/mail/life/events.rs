@@ -327,6 +327,56 @@ domain_events! {
     }
 }
 
+impl MailEvent {
+    /// Where a copy of the mail was found, of events that tell of one.
+    #[must_use]
+    pub const fn location(&self) -> Option<&Location> {
+        match self {
+            Self::Received(received) => Some(&received.location),
+            Self::Quarantined(quarantined) => Some(&quarantined.location),
+            Self::Duplicated(duplicated) => Some(&duplicated.location),
+            Self::Ignored(_)
+            | Self::Skipped(_)
+            | Self::Released(_)
+            | Self::Held(_)
+            | Self::Routed(_)
+            | Self::LinkOffloaded(_)
+            | Self::LinkKept(_)
+            | Self::LinksKept(_)
+            | Self::LinksDeferred(_)
+            | Self::Suspected(_)
+            | Self::Cleared(_)
+            | Self::SetAside(_)
+            | Self::Resumed(_)
+            | Self::Settled(_) => None,
+        }
+    }
+
+    /// Who did it, of what somebody does.
+    #[must_use]
+    pub fn by(&self) -> Option<&str> {
+        match self {
+            Self::Ignored(ignored) => ignored.by.as_deref(),
+            Self::Released(released) => Some(&released.by),
+            Self::Resumed(resumed) => Some(&resumed.by),
+            Self::Received(_)
+            | Self::Duplicated(_)
+            | Self::Skipped(_)
+            | Self::Quarantined(_)
+            | Self::Held(_)
+            | Self::Routed(_)
+            | Self::LinkOffloaded(_)
+            | Self::LinkKept(_)
+            | Self::LinksKept(_)
+            | Self::LinksDeferred(_)
+            | Self::Suspected(_)
+            | Self::Cleared(_)
+            | Self::SetAside(_)
+            | Self::Settled(_) => None,
+        }
+    }
+}
+
 /// Schema 1 had a counter that began at 1 in every process, and told nothing.
 fn without_configuration(mut old: Value) -> Value {
     if let Some(fields) = old.as_object_mut() {

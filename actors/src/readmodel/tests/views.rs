@@ -272,9 +272,11 @@ fn days() -> Log {
         log.at = start() + TimeDelta::days(i64::try_from(days).expect("small")) + TimeDelta::hours(9);
         log.received(id, 9);
         match id {
-            "g" | "j" => {
-                log.add(&format!("mail-{id}"), "mail.ignored", json!({ "reason": "no_links", "policy": 1 }))
-            }
+            "g" | "j" => log.add(
+                &format!("mail-{id}"),
+                "mail.ignored",
+                json!({ "reason": "no_links", "configuration": null }),
+            ),
             _ => log.routed(id, &["default", "a\"b", "default"]),
         };
     }
@@ -282,7 +284,7 @@ fn days() -> Log {
     log.routed("i", &["b"]);
     log.settled("h", "default", "delivered");
     log.settled("k", "default", "dead_lettered");
-    log.of_delivery("k", "default", "delivery.requeued", &json!({}));
+    log.of_delivery("k", "default", "delivery.requeued", &json!({ "by": "cli" }));
     log.add(
         "journal-archive",
         "journal.archived",

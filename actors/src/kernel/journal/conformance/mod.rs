@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::*;
 use crate::kernel::clock::{FixedClock, World};
 use crate::kernel::event::NewEvent;
-use crate::kernel::projection::{Projection, Projections};
+use crate::kernel::projection::{FedEvent, Projection, Projections};
 
 pub(super) use self::machine::answers_agree;
 
@@ -156,7 +156,7 @@ impl Projection for Kinds {
              CREATE TABLE lasts (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, at TEXT NOT NULL);",
         )
     }
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
         db.prepare_cached("INSERT INTO kinds VALUES (?1, 1) ON CONFLICT DO UPDATE SET n = n + 1")?
             .execute([&event.kind])?;
         db.prepare_cached("INSERT OR REPLACE INTO lasts VALUES (?1, ?2, ?3)")?.execute((
@@ -184,7 +184,7 @@ impl Projection for Stumbling {
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
         db.execute_batch("CREATE TABLE stumbling (n INTEGER NOT NULL CHECK (n <> 13))")
     }
-    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    fn apply(&self, db: &Connection, event: &FedEvent<'_>) -> rusqlite::Result<()> {
         let n = event.payload["n"].as_i64().unwrap();
         assert_ne!(n, 17, "seventeen");
         db.execute("INSERT INTO stumbling VALUES (?1)", [n]).map(drop)

@@ -1,77 +1,35 @@
 //! Against a real server, started for the test.
 
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tempfile::TempDir;
+use render_signal_testkit::{Redis, free_port};
 
 use super::*;
 use crate::kernel::journal::conformance::{self, events, projections, request, row, stream, t, world};
 use crate::kernel::journal::{Due, Expected};
 
 /// A server of its own, killed at the end.
-struct Server {
-    child: Child,
-    port: u16,
-    settings: Vec<String>,
-    folder: TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
+struct Server(Redis);
 
 impl Server {
     fn start(settings: &[&str]) -> Self {
-        let port = crate::loopback::free_port();
-        let folder = TempDir::new().unwrap();
-        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
-        let child = Self::spawn(port, &settings, &folder);
-        let server = Self { child, port, settings, folder };
-        server.wait();
-        server
+        Self(Redis::launch(settings))
     }
 
     fn plain() -> Self {
-        Self::start(&["--save", "", "--appendonly", "no"])
-    }
-
-    fn spawn(port: u16, settings: &[String], folder: &TempDir) -> Child {
-        Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
-            .arg(folder.path())
-            .args(settings)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed (Debian package redis-server)")
-    }
-
-    fn wait(&self) {
-        for _ in 0..500 {
-            let client = ::redis::Client::open(self.url()).unwrap();
-            if client.get_connection().and_then(|mut c| cmd("PING").query::<String>(&mut c)).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("redis-server does not answer");
+        Self::start(&["--appendonly", "no"])
     }
 
     fn kill(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.0.kill();
     }
 
     fn restart(&mut self) {
-        self.kill();
-        self.child = Self::spawn(self.port, &self.settings, &self.folder);
-        self.wait();
+        self.0.relaunch();
     }
 
     fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        self.0.url()
     }
 
     fn options(&self) -> RedisOptions {
@@ -579,7 +537,7 @@ async fn scripts_run_where_the_acl_forbids_to_load_them() {
         server.command(&rights.into_iter().chain(forbidden.iter().copied()).collect::<Vec<_>>());
         // No script is known to the server.
         server.command(&["SCRIPT", "FLUSH"]);
-        let url = format!("redis://{user}:secret@127.0.0.1:{}/", server.port);
+        let url = format!("redis://{user}:secret@127.0.0.1:{}/", server.0.port());
         let options = RedisOptions { prefix: user.to_owned(), ..RedisOptions::new(url) };
         let journal = open(options).await;
         let mut commit = events("a", Expected::NoStream, 2);
@@ -593,8 +551,8 @@ async fn scripts_run_where_the_acl_forbids_to_load_them() {
 #[tokio::test]
 async fn a_server_in_cluster_mode_is_refused_with_a_word_that_helps() {
     // By default it also listens 10,000 ports above its own, where somebody else may be.
-    let bus = crate::loopback::free_port().to_string();
-    let server = Server::start(&["--save", "", "--cluster-enabled", "yes", "--cluster-port", &bus]);
+    let bus = free_port().to_string();
+    let server = Server::start(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
     let refused = RedisJournal::open(server.options(), world(), projections()).await.unwrap_err();
     assert!(matches!(refused, JournalError::Unsuitable { .. }), "{refused}");
     assert!(refused.to_string().contains("without cluster mode"), "{refused}");
@@ -615,11 +573,8 @@ async fn a_server_that_loads_or_lost_its_replicas_is_not_ready_yet() {
         server.command(&["SET", &format!("ballast{number}"), &"x".repeat(4_096)]);
     }
     server.command(&["SAVE"]);
-    server.settings = ["--key-load-delay", "30000", "--loading-process-events-interval-bytes", "1024"]
-        .map(str::to_owned)
-        .into();
-    server.kill();
-    server.child = Server::spawn(server.port, &server.settings, &server.folder);
+    let slowly = ["--key-load-delay", "30000", "--loading-process-events-interval-bytes", "1024"];
+    server.0.relaunch_with(&slowly);
     let mut said = Vec::new();
     let journal = loop {
         match open_now(&server).await {

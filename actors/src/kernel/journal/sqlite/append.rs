@@ -11,7 +11,7 @@ use super::rows::{self, Sum, Summed, signed, unsigned};
 use super::trim;
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Appended, Commit, Queue, StreamWrite, rules};
-use crate::kernel::projection::{self, Projection};
+use crate::kernel::projection::{self, FedEvent, Projection};
 
 /// The writer's open transaction.
 pub(super) struct Tx<'c> {
@@ -266,21 +266,26 @@ pub(super) fn catch_up(
     projections: &[Box<dyn Projection>],
     head: u64,
 ) -> rusqlite::Result<()> {
+    let mut behind = Vec::new();
     for one in projections {
         let seen = projection::checkpoint(db, one.name())?;
-        if seen >= head {
-            continue;
+        if seen < head {
+            behind.push((one.as_ref(), seen));
         }
-        let mut query = db.prepare(&format!(
-            "SELECT {} FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > ?1
-             AND e.payload <> '' ORDER BY e.position",
-            rows::EVENT_COLUMNS
-        ))?;
-        let mut events = query.query([signed(seen)])?;
-        while let Some(row) = events.next()? {
-            projection::feed_one(db, one.as_ref(), &rows::recorded(row)?)?;
-        }
-        projection::advance(db, one.name(), head)?;
     }
-    Ok(())
+    let Some(start) = behind.iter().map(|(_, seen)| *seen).min() else { return Ok(()) };
+    let mut query = db.prepare(&format!(
+        "SELECT {} FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > ?1
+         AND e.payload <> '' ORDER BY e.position",
+        rows::EVENT_COLUMNS
+    ))?;
+    let mut events = query.query([signed(start)])?;
+    while let Some(row) = events.next()? {
+        let recorded = rows::recorded(row)?;
+        let event = FedEvent::new(&recorded);
+        for (one, _) in behind.iter().filter(|(_, seen)| *seen < event.position) {
+            projection::feed_one(db, *one, &event)?;
+        }
+    }
+    behind.iter().try_for_each(|(one, _)| projection::advance(db, one.name(), head))
 }

@@ -236,7 +236,7 @@ async fn a_killed_server_fails_the_session_and_a_restarted_one_is_reached() {
     assert!(session.list(&ALL).await.is_err(), "it stays broken");
     let error = refused(dovecot.settings(ImapSecurity::Plain)).await;
     assert!(matches!(&error, SourceError::Unreachable(why) if why.contains("localhost")), "{error}");
-    dovecot.run().await;
+    dovecot.restart().await;
     let mut session = open(dovecot.settings(ImapSecurity::Plain)).await;
     session.list(&ALL).await.unwrap();
 }

@@ -24,7 +24,7 @@ async fn mails_are_taken_in_marked_and_found_again_after_the_server_was_killed()
 
     dovecot.kill();
     until(async || rig.status().await.phase == "waiting").await;
-    dovecot.run().await;
+    dovecot.restart().await;
     dovecot.append(&["after the crash\r\n"], None).await;
     until(async || rig.received().await.len() == 302).await;
     until(async || dovecot.search("UNSEEN").await.is_empty()).await;

@@ -277,12 +277,12 @@ async fn workers_say_what_they_run_until_they_leave_or_die() {
 #[tokio::test]
 async fn a_server_that_is_not_there_is_no_absence_and_no_secret_is_told() {
     let mut server = Server::start().await;
-    let url = format!("redis://default:hidden@127.0.0.1:{}/", server.port);
+    let url = format!("redis://default:hidden@127.0.0.1:{}/", server.0.port());
     let settings =
         RedisSettings { address: url.into(), prefix: PREFIX.to_owned(), writer: "here".to_owned() };
     assert!(!format!("{settings:?}").contains("hidden"));
     let store = RedisStore::new(settings, World::real()).unwrap();
-    server.kill();
+    server.0.kill();
     for answer in [
         store.read(KEY).await.map(drop),
         store.write(&change(json!({}), Precondition::Absent, "cli")).await.map(drop),

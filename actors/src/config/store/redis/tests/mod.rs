@@ -3,9 +3,10 @@
 mod documents;
 mod workers;
 
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+
+use render_signal_testkit::Redis;
 
 use super::{RedisSettings, RedisStore};
 use crate::config::documents::Key;
@@ -17,53 +18,20 @@ use crate::kernel::clock::World;
 const KEY: Key = Key::WebhookConfig;
 const PREFIX: &str = "r:ss:config:";
 
-/// A server of its own, killed at the end.
-struct Server {
-    child: Child,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
+/// A server of its own, killed at the end. It comes back empty from a restart.
+struct Server(Redis);
 
 impl Server {
     async fn start() -> Self {
-        let port = crate::loopback::free_port();
-        let server = Self { child: Self::spawn(port), port };
-        server.until_up().await;
-        server
+        Self(Redis::start_forgetful().await)
     }
 
-    fn spawn(port: u16) -> Child {
-        Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed (Debian package redis-server)")
-    }
-
-    async fn until_up(&self) {
-        let client = redis::Client::open(self.url()).unwrap();
-        until("redis-server answers", async || client.get_multiplexed_async_connection().await.is_ok()).await;
-    }
-
-    fn kill(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-
-    /// Comes back empty.
     async fn restart(&mut self) {
-        self.kill();
-        self.child = Self::spawn(self.port);
-        self.until_up().await;
+        self.0.restart().await;
     }
 
     fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        self.0.url()
     }
 
     fn store(&self, writer: &str) -> Arc<RedisStore> {

@@ -10,12 +10,12 @@ use sha2::Sha256;
 use super::receiver::Delivery;
 
 /// A secret in the form of the specification, `whsec_` and base64, made from a name.
-pub(crate) fn secret(name: &str) -> String {
+pub fn secret(name: &str) -> String {
     format!("whsec_{}", STANDARD.encode(format!("{name:-<32}")))
 }
 
 /// The signature that `secret` gives.
-pub(crate) fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
+pub fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
     let key = STANDARD.decode(secret.trim_start_matches("whsec_")).expect("a base64 secret");
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any key length is fine");
     mac.update(format!("{id}.{timestamp}.").as_bytes());
@@ -24,7 +24,7 @@ pub(crate) fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Stri
 }
 
 /// Whether one of the signatures of the delivery is that of `secret`.
-pub(crate) fn is_signed_by(delivery: &Delivery, secret: &str) -> bool {
+pub fn is_signed_by(delivery: &Delivery, secret: &str) -> bool {
     let (Some(timestamp), Some(signatures)) =
         (delivery.header("webhook-timestamp"), delivery.header("webhook-signature"))
     else {

@@ -34,7 +34,7 @@ struct State {
 
 /// The proxy. Dropping it closes every connection.
 #[derive(Debug)]
-pub(crate) struct ChaosProxy {
+pub struct ChaosProxy {
     port: u16,
     state: watch::Sender<State>,
     opened: Arc<AtomicUsize>,
@@ -44,7 +44,7 @@ pub(crate) struct ChaosProxy {
 
 impl ChaosProxy {
     /// A wire on a free port to the loopback port `target`.
-    pub(crate) async fn start(target: u16) -> Self {
+    pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
         let port = listener.local_addr().expect("the address of a bound listener").port();
         let (state, watched) =
@@ -55,32 +55,32 @@ impl ChaosProxy {
     }
 
     /// Where to connect.
-    pub(crate) const fn port(&self) -> u16 {
+    pub const fn port(&self) -> u16 {
         self.port
     }
 
     /// How many connections were opened so far.
-    pub(crate) fn opened(&self) -> usize {
+    pub fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
     }
 
     /// How many of them are open.
-    pub(crate) fn live(&self) -> usize {
+    pub fn live(&self) -> usize {
         self.opened() - self.closed.load(Ordering::Relaxed)
     }
 
     /// Closes every connection in an orderly way. New ones work.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
 
     /// Resets every connection. New ones work.
-    pub(crate) fn reset(&self) {
+    pub fn reset(&self) {
         self.state.send_modify(|state| state.resets += 1);
     }
 
     /// From now on nothing passes, and nobody is told.
-    pub(crate) fn stall(&self) {
+    pub fn stall(&self) {
         self.state.send_modify(|state| {
             state.wire = Wire::Swallows;
             state.outages += 1;
@@ -88,12 +88,12 @@ impl ChaosProxy {
     }
 
     /// From now on each piece of data is late.
-    pub(crate) fn delay(&self, pause: Duration) {
+    pub fn delay(&self, pause: Duration) {
         self.state.send_modify(|state| state.wire = Wire::Passes(pause));
     }
 
     /// New connections work again, at full speed.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         self.delay(Duration::ZERO);
     }
 }

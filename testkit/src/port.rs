@@ -15,7 +15,7 @@ const STRIDE: u32 = 16;
 /// A loopback port that nobody listens on. Between this look and the start of the server nobody
 /// takes it: clients get theirs from another range, and tests, in whichever process, lock the
 /// ones they were given until they end.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static TURN: AtomicU32 = AtomicU32::new(0);
     static LOCKED: Mutex<Vec<File>> = Mutex::new(Vec::new());
     let (first, count) = range();

@@ -20,19 +20,34 @@ use super::child::{descendants, kill_all, signal, until_stopped};
 use super::mails::TestMail;
 use super::until::{PATIENCE, until};
 use super::{certificates, free_port};
-pub(crate) use admin::{Admin, Seen};
+pub use admin::{Admin, Seen};
 
 /// The user of the mailbox.
-pub(crate) const USER: &str = "signal@example.fr";
+pub const USER: &str = "signal@example.fr";
 /// Its password.
-pub(crate) const PASSWORD: &str = "motdepasse";
+pub const PASSWORD: &str = "motdepasse";
 
 /// What a session holds, in the Maildir, while it gives UIDs to new mails.
 const UID_LIST_LOCK: &str = "dovecot-uidlist.lock";
 
+/// Whose mailbox a server has, and what its certificate is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Account {
+    /// The user.
+    pub user: &'static str,
+    /// The password.
+    pub password: &'static str,
+    /// Names of the host.
+    pub certified: &'static [&'static str],
+}
+
+/// The account of [`Dovecot::start`].
+const ACCOUNT: Account = Account { user: USER, password: PASSWORD, certified: &["localhost", "127.0.0.1"] };
+
 /// The server. Dropping it kills it.
 #[derive(Debug)]
-pub(crate) struct Dovecot {
+pub struct Dovecot {
+    account: Account,
     folder: TempDir,
     owner: User,
     plain_port: u16,
@@ -41,8 +56,13 @@ pub(crate) struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one with an empty mailbox.
-    pub(crate) async fn start() -> Self {
+    /// Starts one with an empty mailbox of [`USER`].
+    pub async fn start() -> Self {
+        Self::start_for(ACCOUNT).await
+    }
+
+    /// Starts one with an empty mailbox of somebody else.
+    pub async fn start_for(account: Account) -> Self {
         // Dovecot refuses to serve mail as root: it runs as the user of its package then.
         let owner = if Uid::effective().is_root() {
             User::from_name("dovecot")
@@ -53,9 +73,9 @@ impl Dovecot {
         };
         let folder = tempfile::Builder::new().prefix("rs-dovecot-").tempdir().expect("a temporary folder");
         let mut dovecot =
-            Self { folder, owner, plain_port: free_port(), tls_port: free_port(), master: None };
-        certificates::write(dovecot.folder.path());
-        dovecot.write("users", &format!("{USER}:{{PLAIN}}{PASSWORD}::::::\n"));
+            Self { account, folder, owner, plain_port: free_port(), tls_port: free_port(), master: None };
+        certificates::write_for(dovecot.folder.path(), account.certified);
+        dovecot.write("users", &format!("{}:{{PLAIN}}{}::::::\n", account.user, account.password));
         let settings = settings::text(
             dovecot.folder.path(),
             &dovecot.owner.name,
@@ -95,27 +115,27 @@ impl Dovecot {
     }
 
     /// Port without TLS (and for STARTTLS).
-    pub(crate) const fn plain_port(&self) -> u16 {
+    pub const fn plain_port(&self) -> u16 {
         self.plain_port
     }
 
     /// Port with TLS from the start.
-    pub(crate) const fn tls_port(&self) -> u16 {
+    pub const fn tls_port(&self) -> u16 {
         self.tls_port
     }
 
     /// The authority that signed the server's certificate.
-    pub(crate) fn ca_file(&self) -> PathBuf {
+    pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
     /// The INBOX on disk.
     fn maildir(&self) -> PathBuf {
-        self.folder.path().join("mail").join(USER).join("Maildir")
+        self.folder.path().join("mail").join(self.account.user).join("Maildir")
     }
 
     /// Starts the server on the data and ports it had before.
-    pub(crate) async fn restart(&mut self) {
+    pub async fn restart(&mut self) {
         self.kill();
         // Of a killed predecessor; its id may belong to anybody by now.
         let _ = fs::remove_file(self.folder.path().join("run/master.pid"));
@@ -165,7 +185,7 @@ impl Dovecot {
     }
 
     /// Kills it as a crash would: the master and every process below it, at once.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let Some(mut master) = self.master.take() else { return };
         // Frozen first: it alone starts children, and one that is born while the others
         // are being killed would go on listening.
@@ -178,7 +198,7 @@ impl Dovecot {
 
     /// Puts mails into the INBOX as an MDA does: written aside, then moved into `new/`.
     /// Works while the server is down, too.
-    pub(crate) fn deliver(&self, mails: &[TestMail]) {
+    pub fn deliver(&self, mails: &[TestMail]) {
         self.place(mails, &self.maildir());
     }
 
@@ -187,7 +207,7 @@ impl Dovecot {
         for mail in mails {
             // A copy of a mail has the mark of the mail, and a file of its own.
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("{}-{number}.rs.{USER}", mail.mark);
+            let name = format!("{}-{number}.rs.{}", mail.mark, self.account.user);
             let aside = maildir.join("tmp").join(&name);
             fs::write(&aside, &mail.raw).expect("writing a mail");
             self.give_away(&aside);
@@ -197,7 +217,7 @@ impl Dovecot {
 
     /// Makes mails arrive at one instant: they are staged in another folder and copied
     /// into the INBOX by a single command.
-    pub(crate) async fn deliver_at_once(&self, mails: &[TestMail]) {
+    pub async fn deliver_at_once(&self, mails: &[TestMail]) {
         let mut admin = self.admin().await;
         admin.ensure_folder("Staging").await;
         let staging = self.maildir().join(".Staging");
@@ -207,12 +227,12 @@ impl Dovecot {
     }
 
     /// A session of the mailbox's owner.
-    pub(crate) async fn admin(&self) -> Admin {
-        Admin::connect(self.plain_port).await
+    pub async fn admin(&self) -> Admin {
+        Admin::connect(self.plain_port, &self.account).await
     }
 
     /// Which mails of the INBOX are read, as the server says.
-    pub(crate) async fn seen(&self) -> Seen {
+    pub async fn seen(&self) -> Seen {
         let mut admin = self.admin().await;
         let seen = admin.seen().await;
         admin.logout().await;
@@ -221,7 +241,7 @@ impl Dovecot {
 
     /// Makes the server forget its UIDs: the INBOX gets another UIDVALIDITY and every
     /// mail another UID. Flags and contents stay.
-    pub(crate) async fn renumber(&mut self) {
+    pub async fn renumber(&mut self) {
         self.kill();
         for entry in fs::read_dir(self.maildir()).expect("the Maildir") {
             let path = entry.expect("a folder entry").path();
@@ -247,7 +267,7 @@ impl Drop for Dovecot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::mails;
+    use crate::mails;
 
     #[tokio::test]
     async fn takes_mails_and_shows_their_flags() {

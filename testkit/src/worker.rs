@@ -13,13 +13,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::http::{Reader, Request, answer};
 
 /// Where the copies lie.
-pub(crate) const PUBLIC_BASE_URL: &str = "https://media.example.net";
+pub const PUBLIC_BASE_URL: &str = "https://media.example.net";
 /// What the Worker wants to see in `X-R2-FETCH-TOKEN`.
-pub(crate) const TOKEN: &str = "worker-token";
+pub const TOKEN: &str = "worker-token";
 
 /// How the Worker behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Copies at once.
     Copies,
     /// Copies after a while.
@@ -40,7 +40,7 @@ struct Shared {
 
 /// The Worker. Dropping it closes it.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub struct Worker {
     port: u16,
     shared: Arc<Shared>,
     server: JoinHandle<()>,
@@ -48,7 +48,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts one on a free port.
-    pub(crate) async fn start(mode: Mode) -> Self {
+    pub async fn start(mode: Mode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
         let port = listener.local_addr().expect("the address of a bound listener").port();
         let shared = Arc::new(Shared {
@@ -62,7 +62,7 @@ impl Worker {
     }
 
     /// The variables that make the program use this Worker.
-    pub(crate) fn environment(&self) -> [(String, String); 5] {
+    pub fn environment(&self) -> [(String, String); 5] {
         [
             ("R2_FETCH_ENABLED", "true".to_owned()),
             ("R2_FETCH_ENDPOINT", format!("http://127.0.0.1:{}/", self.port)),
@@ -74,22 +74,22 @@ impl Worker {
     }
 
     /// From now on.
-    pub(crate) fn behave(&self, mode: Mode) {
+    pub fn behave(&self, mode: Mode) {
         *self.shared.mode.lock().unwrap() = mode;
     }
 
     /// What every file is called from now on.
-    pub(crate) fn name_files(&self, name: &str) {
+    pub fn name_files(&self, name: &str) {
         *self.shared.name.lock().unwrap() = name.to_owned();
     }
 
     /// From now on no link with this in it gets an answer.
-    pub(crate) fn hang_at(&self, part: &str) {
+    pub fn hang_at(&self, part: &str) {
         *self.shared.silent.lock().unwrap() = Some(part.to_owned());
     }
 
     /// Every well-formed request so far.
-    pub(crate) fn requests(&self) -> Vec<Value> {
+    pub fn requests(&self) -> Vec<Value> {
         self.shared.requests.lock().unwrap().clone()
     }
 }
@@ -163,7 +163,7 @@ async fn respond(request: &Request, shared: &Shared) -> (u16, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::http;
+    use crate::http;
 
     #[tokio::test]
     async fn keeps_the_protocol_of_the_reference() {

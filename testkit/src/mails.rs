@@ -8,15 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 
 /// A mail to deliver.
 #[derive(Debug, Clone)]
-pub(crate) struct TestMail {
+pub struct TestMail {
     /// In the subject, and in the link.
-    pub(crate) mark: String,
+    pub mark: String,
     /// RFC 5322 source with CR LF.
-    pub(crate) raw: Vec<u8>,
+    pub raw: Vec<u8>,
 }
 
 /// The mark in a subject.
-pub(crate) fn mark_of(subject: &str) -> Option<&str> {
+pub fn mark_of(subject: &str) -> Option<&str> {
     let start = subject.rfind("[m-")?;
     let (mark, _) = subject[start + 1..].split_once(']')?;
     Some(mark)
@@ -29,13 +29,13 @@ fn fresh_mark() -> String {
 }
 
 /// Good mails of every kind in turn.
-pub(crate) fn mixed(count: usize) -> Vec<TestMail> {
+pub fn mixed(count: usize) -> Vec<TestMail> {
     let kinds = [recadrage, smash, swisstransfer, desabonnement];
     (0..count).map(|n| kinds[n % kinds.len()]()).collect()
 }
 
 /// A mail whose subject says for which target it is: `cible-<target>`.
-pub(crate) fn for_target(target: usize) -> TestMail {
+pub fn for_target(target: usize) -> TestMail {
     let mark = fresh_mark();
     let head = head(&mark, &format!("Livraison cible-{target} [{mark}]"), "Marc <marc@example.fr>");
     let link = dropbox(&mark);
@@ -44,7 +44,7 @@ pub(crate) fn for_target(target: usize) -> TestMail {
 }
 
 /// A mail whose only link is this one.
-pub(crate) fn linking_to(link: &str) -> TestMail {
+pub fn linking_to(link: &str) -> TestMail {
     let mark = fresh_mark();
     let head = head(&mark, &format!("Un fichier [{mark}]"), "Marc <marc@example.fr>");
     let raw = format!("{head}Content-Type: text/plain; charset=utf-8\r\n\r\nLe fichier : {link}\r\n");
@@ -53,7 +53,7 @@ pub(crate) fn linking_to(link: &str) -> TestMail {
 
 /// A mail of two mebibytes whose draft, and whose webhook, have twelve: JSON writes a control
 /// character with six.
-pub(crate) fn swelling(link: &str) -> TestMail {
+pub fn swelling(link: &str) -> TestMail {
     let mark = fresh_mark();
     let head = head(&mark, &format!("Un fichier [{mark}]"), "Marc <marc@example.fr>");
     let filler = format!("{}\r\n", "\u{1}".repeat(900)).repeat((1 << 20) / 902);
@@ -67,7 +67,7 @@ pub(crate) fn swelling(link: &str) -> TestMail {
 }
 
 /// A mail with this subject, and its mark behind it, from this address.
-pub(crate) fn named(subject: &str, from: &str) -> TestMail {
+pub fn named(subject: &str, from: &str) -> TestMail {
     let mark = fresh_mark();
     let head = head(&mark, &format!("{subject} [{mark}]"), from);
     let raw =
@@ -76,7 +76,7 @@ pub(crate) fn named(subject: &str, from: &str) -> TestMail {
 }
 
 /// "Média Solution": encoded subject, plain text and HTML, quoted-printable, Dropbox.
-pub(crate) fn recadrage() -> TestMail {
+pub fn recadrage() -> TestMail {
     let mark = fresh_mark();
     // A lot of its own: lots are what mails are grouped by.
     let lot = mark.rsplit('-').next().unwrap_or_default();
@@ -99,7 +99,7 @@ pub(crate) fn recadrage() -> TestMail {
 }
 
 /// A further mail about the same lot, with a mark of its own.
-pub(crate) fn again(mail: &TestMail) -> TestMail {
+pub fn again(mail: &TestMail) -> TestMail {
     let mark = fresh_mark();
     let raw = String::from_utf8(mail.raw.clone()).expect("a mail in ASCII").replace(&mail.mark, &mark);
     TestMail { mark, raw: raw.into_bytes() }
@@ -152,7 +152,7 @@ fn desabonnement() -> TestMail {
 }
 
 /// Mails with a flaw each, all readable in part, with the name of the flaw.
-pub(crate) fn flawed() -> Vec<(&'static str, TestMail)> {
+pub fn flawed() -> Vec<(&'static str, TestMail)> {
     let sender = "Marc <marc@example.fr>";
     let plain = "Content-Type: text/plain; charset=utf-8\r\n\r\n";
     let make = |build: &dyn Fn(&str) -> String| {
@@ -230,7 +230,7 @@ pub(crate) fn flawed() -> Vec<(&'static str, TestMail)> {
 }
 
 /// Something that cannot be read at all. There is no subject, so the mark is nowhere.
-pub(crate) fn unreadable() -> TestMail {
+pub fn unreadable() -> TestMail {
     TestMail { mark: fresh_mark(), raw: b"\r\n\r\n".to_vec() }
 }
 

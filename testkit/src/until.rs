@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 /// How long a test waits for something that should happen soon. Generous: the machine
 /// may be busy with other tests, and a deadline that is met costs nothing.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks again and again until `check` answers `Ok`, and returns what it found.
 ///
 /// # Panics
 /// When `patience` is over; the message tells what was awaited and the last obstacle.
-pub(crate) async fn until<T, E: Display>(
+pub async fn until<T, E: Display>(
     what: &str,
     patience: Duration,
     mut check: impl AsyncFnMut() -> Result<T, E>,
@@ -34,7 +34,7 @@ pub(crate) async fn until<T, E: Display>(
 }
 
 /// `Ok` when `holds`, else the obstacle in words.
-pub(crate) fn ensure(holds: bool, obstacle: impl FnOnce() -> String) -> Result<(), String> {
+pub fn ensure(holds: bool, obstacle: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(obstacle()) }
 }
 

@@ -4,8 +4,13 @@ use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-/// Writes `ca.pem`, `cert.pem` and `key.pem` into `folder`.
-pub(crate) fn write(folder: &Path) {
+/// Writes `ca.pem`, and `cert.pem` and `key.pem` for both names of loopback, into `folder`.
+pub fn write(folder: &Path) {
+    write_for(folder, &["localhost", "127.0.0.1"]);
+}
+
+/// The same with a certificate for these names alone.
+pub fn write_for(folder: &Path, names: &[&str]) {
     let ca_key = KeyPair::generate().expect("a key");
     let mut ca = CertificateParams::new(Vec::new()).expect("no names to reject");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -14,7 +19,7 @@ pub(crate) fn write(folder: &Path) {
     let issuer = Issuer::new(ca, ca_key);
 
     let key = KeyPair::generate().expect("a key");
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut leaf = CertificateParams::new(names).expect("valid names");
     leaf.distinguished_name.push(DnType::CommonName, "localhost");
     let certificate = leaf.signed_by(&key, &issuer).expect("a signed certificate");

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 const PATTERN: usize = 65_521;
 
 /// The bytes of every file of this host, from `offset` on.
-pub(crate) fn content(start: &[u8], offset: u64, length: usize) -> Vec<u8> {
+pub fn content(start: &[u8], offset: u64, length: usize) -> Vec<u8> {
     let at = |position: u64| match start.get(usize::try_from(position).unwrap_or(usize::MAX)) {
         Some(byte) => *byte,
         None => pattern(usize::try_from(position % PATTERN as u64).expect("small")),
@@ -29,7 +29,7 @@ fn pattern(position: usize) -> u8 {
 
 /// What happens to a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// It comes whole.
     Whole,
     /// The connection is reset at this byte of the file, the first time; then it is whole.
@@ -48,30 +48,30 @@ pub(crate) enum End {
 
 /// One answer.
 #[derive(Debug, Clone)]
-pub(crate) struct File {
+pub struct File {
     /// Status of an answer that is not a part.
-    pub(crate) status: u16,
+    pub status: u16,
     /// Further header lines.
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
     /// Bytes of the whole file.
-    pub(crate) length: u64,
+    pub length: u64,
     /// Its first bytes; the others are a pattern.
-    pub(crate) start: Vec<u8>,
+    pub start: Vec<u8>,
     /// `Content-Length` is given.
-    pub(crate) announced: bool,
+    pub announced: bool,
     /// `Range` is understood.
-    pub(crate) ranges: bool,
+    pub ranges: bool,
     /// What happens to the body.
-    pub(crate) end: End,
+    pub end: End,
     /// Wait before the answer.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// So many bytes of the body at once, and the pause after them; `None` = as fast as it goes.
-    pub(crate) trickle: Option<(usize, Duration)>,
+    pub trickle: Option<(usize, Duration)>,
 }
 
 impl File {
     /// A file of `length` bytes from an honest host that gives parts, too.
-    pub(crate) fn honest(length: u64) -> Self {
+    pub fn honest(length: u64) -> Self {
         Self {
             status: 200,
             headers: vec![("ETag", "\"v1\"".to_owned())],
@@ -86,67 +86,67 @@ impl File {
     }
 
     /// With another header line.
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.retain(|(have, _)| !have.eq_ignore_ascii_case(name));
         self.headers.push((name, value.into()));
         self
     }
 
     /// Beginning with these bytes.
-    pub(crate) fn starting(mut self, start: &[u8]) -> Self {
+    pub fn starting(mut self, start: &[u8]) -> Self {
         self.start = start.to_vec();
         self
     }
 
     /// With another end.
-    pub(crate) fn ending(mut self, end: End) -> Self {
+    pub fn ending(mut self, end: End) -> Self {
         self.end = end;
         self
     }
 
     /// Slowly.
-    pub(crate) fn trickling(mut self, bytes: usize, pause: Duration) -> Self {
+    pub fn trickling(mut self, bytes: usize, pause: Duration) -> Self {
         self.trickle = Some((bytes, pause));
         self
     }
 
     /// Without a length.
-    pub(crate) fn chunked(mut self) -> Self {
+    pub fn chunked(mut self) -> Self {
         self.announced = false;
         self
     }
 
     /// Only as a whole.
-    pub(crate) fn without_ranges(mut self) -> Self {
+    pub fn without_ranges(mut self) -> Self {
         self.ranges = false;
         self
     }
 
     /// Nothing but a status.
-    pub(crate) fn status(status: u16) -> Self {
+    pub fn status(status: u16) -> Self {
         Self { status, headers: Vec::new(), ..Self::honest(0) }
     }
 
     /// A redirection.
-    pub(crate) fn redirect(to: impl Into<String>) -> Self {
+    pub fn redirect(to: impl Into<String>) -> Self {
         Self::status(302).with("Location", to)
     }
 
     /// All its bytes.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         content(&self.start, 0, usize::try_from(self.length).expect("a small file"))
     }
 }
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// Path with query.
-    pub(crate) path: String,
+    pub path: String,
     /// `Range`.
-    pub(crate) range: Option<String>,
+    pub range: Option<String>,
     /// `If-Range`.
-    pub(crate) if_range: Option<String>,
+    pub if_range: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -165,7 +165,7 @@ impl Shared {
 
 /// The host. Dropping it closes it.
 #[derive(Debug)]
-pub(crate) struct FileHost {
+pub struct FileHost {
     port: u16,
     shared: Arc<Mutex<Shared>>,
     server: JoinHandle<()>,
@@ -173,7 +173,7 @@ pub(crate) struct FileHost {
 
 impl FileHost {
     /// Starts one at a free port of a loopback address, with TLS if given.
-    pub(crate) async fn start(address: &str, tls: Option<TlsAcceptor>) -> Self {
+    pub async fn start(address: &str, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind((address, 0)).await.expect("a free loopback port");
         let port = listener.local_addr().expect("the address of a bound listener").port();
         let shared: Arc<Mutex<Shared>> = Arc::default();
@@ -199,22 +199,22 @@ impl FileHost {
     }
 
     /// Its port.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// From now on, `path` answers so. Query strings are not looked at.
-    pub(crate) fn serve(&self, path: &str, file: File) {
+    pub fn serve(&self, path: &str, file: File) {
         self.shared.lock().unwrap().files.insert(path.to_owned(), file);
     }
 
     /// What is held of `path` ([`End::Held`]) goes on, now and in later answers.
-    pub(crate) fn let_go(&self, path: &str) {
+    pub fn let_go(&self, path: &str) {
         self.shared.lock().unwrap().gate(path).send_replace(true);
     }
 
     /// Every request so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<Asked> {
         self.shared.lock().unwrap().asked.clone()
     }
 }

@@ -4,36 +4,37 @@ use async_imap::Session;
 use futures::TryStreamExt as _;
 use tokio::net::TcpStream;
 
-use super::{PASSWORD, USER};
+use super::Account;
 
 /// How many mails of the INBOX are read, and how many are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// With `\Seen`.
-    pub(crate) seen: usize,
+    pub seen: usize,
     /// Without.
-    pub(crate) unseen: usize,
+    pub unseen: usize,
 }
 
 /// A session.
 #[derive(Debug)]
-pub(crate) struct Admin {
+pub struct Admin {
     session: Session<TcpStream>,
 }
 
 impl Admin {
     /// Logs in.
-    pub(super) async fn connect(port: u16) -> Self {
+    pub(super) async fn connect(port: u16, account: &Account) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("Dovecot listens");
         stream.set_nodelay(true).expect("a socket option");
         let mut client = async_imap::Client::new(stream);
         client.read_response().await.expect("a greeting").expect("a greeting");
-        let session = client.login(USER, PASSWORD).await.map_err(|(error, _)| error).expect("a login");
+        let session = client.login(account.user, account.password).await;
+        let session = session.map_err(|(error, _)| error).expect("a login");
         Self { session }
     }
 
     /// Says goodbye.
-    pub(crate) async fn logout(&mut self) {
+    pub async fn logout(&mut self) {
         self.session.logout().await.expect("LOGOUT");
     }
 
@@ -46,18 +47,18 @@ impl Admin {
     }
 
     /// The UIDVALIDITY of the INBOX.
-    pub(crate) async fn uid_validity(&mut self) -> u32 {
+    pub async fn uid_validity(&mut self) -> u32 {
         self.session.examine("INBOX").await.expect("EXAMINE").uid_validity.expect("UIDVALIDITY")
     }
 
     /// Creates a folder if it is not there.
-    pub(crate) async fn ensure_folder(&mut self, folder: &str) {
+    pub async fn ensure_folder(&mut self, folder: &str) {
         // The answer to CREATE of a folder that exists is NO.
         let _ = self.session.create(folder).await;
     }
 
     /// Moves every mail of a folder into another one.
-    pub(crate) async fn move_all(&mut self, from: &str, to: &str) {
+    pub async fn move_all(&mut self, from: &str, to: &str) {
         self.ensure_folder(to).await;
         self.session.select(from).await.expect("SELECT");
         self.session.uid_mv("1:*", to).await.expect("UID MOVE");
@@ -75,12 +76,12 @@ impl Admin {
     }
 
     /// Marks every mail of the INBOX as read.
-    pub(crate) async fn mark_all_seen(&mut self) {
+    pub async fn mark_all_seen(&mut self) {
         self.store_all(r"+FLAGS.SILENT (\Seen)").await;
     }
 
     /// Marks every mail of the INBOX as unread.
-    pub(crate) async fn mark_all_unseen(&mut self) {
+    pub async fn mark_all_unseen(&mut self) {
         self.store_all(r"-FLAGS.SILENT (\Seen)").await;
     }
 

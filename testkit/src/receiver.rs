@@ -15,7 +15,7 @@ use super::http::{Reader, Request, answer};
 
 /// What the receiver does with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// 200 and `{"success": true}`, as the PHP receiver of the reference.
     Ok,
     /// The same, after a while.
@@ -39,11 +39,11 @@ pub(crate) enum Answer {
 }
 
 /// Where [`Answer::Redirect`] leads.
-pub(crate) const ELSEWHERE: &str = "https://elsewhere.example/very-secret-path?token=geheim";
+pub const ELSEWHERE: &str = "https://elsewhere.example/very-secret-path?token=geheim";
 
 impl Answer {
     /// Whether the sender may take it for a success.
-    pub(crate) const fn accepts(self) -> bool {
+    pub const fn accepts(self) -> bool {
         matches!(
             self,
             Self::Ok
@@ -57,38 +57,38 @@ impl Answer {
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Delivery {
+pub struct Delivery {
     /// Where to, such as `/hook`.
-    pub(crate) path: String,
+    pub path: String,
     /// Names lower-cased.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// Exactly as sent.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
     /// When it had been read to its end.
-    pub(crate) at: Instant,
+    pub at: Instant,
     /// What it was answered.
-    pub(crate) answer: Answer,
+    pub answer: Answer,
 }
 
 impl Delivery {
     /// The first header of this (lower-case) name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
     }
 
     /// The delivery's identity, the same for every attempt.
-    pub(crate) fn webhook_id(&self) -> &str {
+    pub fn webhook_id(&self) -> &str {
         self.header("webhook-id").unwrap_or_default()
     }
 
     /// The body as JSON.
-    pub(crate) fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("a webhook that is no JSON ({error}): {:?}", self.body))
     }
 
     /// The mark of the mail it is about (see [`super::mails`]).
-    pub(crate) fn mark(&self) -> String {
+    pub fn mark(&self) -> String {
         let json = self.json();
         let subject = json["subject"].as_str().unwrap_or_default();
         super::mails::mark_of(subject)
@@ -133,7 +133,7 @@ impl Shared {
 
 /// The receiver. Dropping it closes it.
 #[derive(Debug)]
-pub(crate) struct Receiver {
+pub struct Receiver {
     port: u16,
     shared: Arc<Shared>,
     server: Option<JoinHandle<()>>,
@@ -141,7 +141,7 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     /// Starts one on a free port; every path answers [`Answer::Ok`].
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
         let port = listener.local_addr().expect("the address of a bound listener").port();
         let shared = Arc::new(Shared::default());
@@ -150,23 +150,23 @@ impl Receiver {
     }
 
     /// Where it listens.
-    pub(crate) const fn port(&self) -> u16 {
+    pub const fn port(&self) -> u16 {
         self.port
     }
 
     /// The address of a path.
-    pub(crate) fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// The next requests to `path` are answered like this, in order, whatever they
     /// carry; after that as before.
-    pub(crate) fn next(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
+    pub fn next(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
         self.shared.scripts.lock().unwrap().entry(path.to_owned()).or_default().next.extend(answers);
     }
 
     /// From now on every request to `path` is answered like this.
-    pub(crate) fn always(&self, path: &str, answer: Answer) {
+    pub fn always(&self, path: &str, answer: Answer) {
         let mut scripts = self.shared.scripts.lock().unwrap();
         let script = scripts.entry(path.to_owned()).or_default();
         script.next.clear();
@@ -175,17 +175,17 @@ impl Receiver {
 
     /// From now on the webhook of the mail with this mark is answered like this, whatever the
     /// others are.
-    pub(crate) fn for_mail(&self, mark: &str, answer: Answer) {
+    pub fn for_mail(&self, mark: &str, answer: Answer) {
         self.shared.mails.lock().unwrap().insert(mark.to_owned(), answer);
     }
 
     /// Drops the connections of every request that hangs now.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         self.shared.released.send_modify(|count| *count += 1);
     }
 
     /// Goes down: connections are cut, new ones are refused.
-    pub(crate) async fn close(&mut self) {
+    pub async fn close(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
             // The sockets are closed once the task is gone.
@@ -194,24 +194,24 @@ impl Receiver {
     }
 
     /// Comes back on the same port.
-    pub(crate) async fn reopen(&mut self) {
+    pub async fn reopen(&mut self) {
         self.close().await;
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await.expect("the port it had before");
         self.server = Some(tokio::spawn(serve(listener, Arc::clone(&self.shared))));
     }
 
     /// Every request so far, in order of arrival.
-    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+    pub fn deliveries(&self) -> Vec<Delivery> {
         self.shared.log.lock().unwrap().clone()
     }
 
     /// How many requests arrived so far.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.shared.log.lock().unwrap().len()
     }
 
     /// How often each mail's webhook was accepted, by the mail's mark.
-    pub(crate) fn accepted(&self) -> BTreeMap<String, usize> {
+    pub fn accepted(&self) -> BTreeMap<String, usize> {
         let mut accepted = BTreeMap::new();
         for delivery in self.shared.log.lock().unwrap().iter().filter(|one| one.answer.accepts()) {
             *accepted.entry(delivery.mark()).or_default() += 1;
@@ -289,7 +289,7 @@ fn ok() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::support::http;
+    use crate::http;
 
     async fn post(receiver: &Receiver, path: &str) -> io::Result<(u16, String)> {
         let body = r#"{"subject":"Essai [m-1-0]"}"#;

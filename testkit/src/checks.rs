@@ -7,7 +7,7 @@ use super::receiver::Receiver;
 use super::until::ensure;
 
 /// Whether every mail's webhook was accepted at least once; names the missing ones.
-pub(crate) fn all_accepted(receiver: &Receiver, mails: &[TestMail]) -> Result<(), String> {
+pub fn all_accepted(receiver: &Receiver, mails: &[TestMail]) -> Result<(), String> {
     let accepted = receiver.accepted();
     let missing: Vec<_> =
         mails.iter().map(|mail| mail.mark.as_str()).filter(|mark| !accepted.contains_key(*mark)).collect();
@@ -18,7 +18,7 @@ pub(crate) fn all_accepted(receiver: &Receiver, mails: &[TestMail]) -> Result<()
 }
 
 /// Every mail's webhook was accepted exactly once, and nothing else arrived.
-pub(crate) fn assert_each_exactly_once(receiver: &Receiver, mails: &[TestMail]) {
+pub fn assert_each_exactly_once(receiver: &Receiver, mails: &[TestMail]) {
     let expected: BTreeMap<String, usize> = mails.iter().map(|mail| (mail.mark.clone(), 1)).collect();
     assert_eq!(receiver.accepted(), expected, "each mail once");
     assert_repeats_are_identical(receiver);
@@ -26,7 +26,7 @@ pub(crate) fn assert_each_exactly_once(receiver: &Receiver, mails: &[TestMail]) 
 
 /// What was sent more than once carried the same `webhook-id` and the same bytes, and
 /// one mail never had two ids at one target.
-pub(crate) fn assert_repeats_are_identical(receiver: &Receiver) {
+pub fn assert_repeats_are_identical(receiver: &Receiver) {
     let mut bodies: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut ids: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for delivery in receiver.deliveries() {

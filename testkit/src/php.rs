@@ -14,17 +14,17 @@ use super::http::{self, Response};
 use super::until::{PATIENCE, until};
 
 /// The token that [`Php::start`] configures; of other tests, that of the program's own documents.
-pub(crate) const TOKEN: &str = "a-token-of-the-tests-for-documents";
+pub const TOKEN: &str = "a-token-of-the-tests-for-documents";
 
 /// The value of a header of the reference's cases, whose token would be too short.
-pub(crate) fn with_token(header: &str) -> String {
+pub fn with_token(header: &str) -> String {
     header.strip_suffix(" tok").map_or_else(|| header.to_owned(), |scheme| format!("{scheme} {TOKEN}"))
 }
 
 /// The deployment in a temporary folder, and the server when it runs. Dropping it kills
 /// the server.
 #[derive(Debug)]
-pub(crate) struct Php {
+pub struct Php {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
     server: Option<Child>,
@@ -34,7 +34,7 @@ pub(crate) struct Php {
 
 impl Php {
     /// A server with [`TOKEN`] and a storage of its own.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let mut php = Self::prepare();
         php.set("CONFIG_API_TOKEN", TOKEN);
         php.launch().await;
@@ -42,24 +42,24 @@ impl Php {
     }
 
     /// The same, not configured and not started.
-    pub(crate) fn prepare() -> Self {
+    pub fn prepare() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deployment"), &folder.path().join("deployment"));
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../deployment"), &folder.path().join("deployment"));
         Self { folder, environment: Vec::new(), server: None, port: 0, root: "deployment/public_html" }
     }
 
     /// Sets an environment variable for the next start.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
+    pub fn set(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Publishes another folder of the host, as somebody who has misread how to set it up.
-    pub(crate) const fn publish(&mut self, root: &'static str) {
+    pub const fn publish(&mut self, root: &'static str) {
         self.root = root;
     }
 
     /// Starts the server, with four processes, on a free port, after that on the same.
-    pub(crate) async fn launch(&mut self) {
+    pub async fn launch(&mut self) {
         if self.port == 0 {
             self.port = super::free_port();
         }
@@ -82,7 +82,7 @@ impl Php {
     }
 
     /// Kills every process of the server, as `kill -9` does.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         let Some(mut server) = self.server.take() else { return };
         // Stopped first: it may still be starting workers, and one that is not on the list
         // would go on answering on this port.
@@ -95,38 +95,38 @@ impl Php {
     }
 
     /// Where it listens.
-    pub(crate) const fn port(&self) -> u16 {
+    pub const fn port(&self) -> u16 {
         self.port
     }
 
     /// A path of the copied deployment.
-    pub(crate) fn path(&self, below: &str) -> PathBuf {
+    pub fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join("deployment").join(below)
     }
 
     /// Where documents lie, if nothing else is configured.
-    pub(crate) fn storage(&self) -> PathBuf {
+    pub fn storage(&self) -> PathBuf {
         self.path("data/app_config")
     }
 
     /// What the server has logged.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.log_file()).expect("a log")
     }
 
     /// Reads a document, with [`TOKEN`].
-    pub(crate) async fn read(&self, key: &str) -> Response {
+    pub async fn read(&self, key: &str) -> Response {
         self.ask("GET", &format!("?key={key}"), Some(TOKEN), "").await.expect("an answer")
     }
 
     /// Replaces a document, with [`TOKEN`].
-    pub(crate) async fn write(&self, key: &str, config: &Value) -> Response {
+    pub async fn write(&self, key: &str, config: &Value) -> Response {
         let body = json!({"key": key, "config": config}).to_string();
         self.ask("POST", "", Some(TOKEN), &body).await.expect("an answer")
     }
 
     /// Any request to `config_api.php`.
-    pub(crate) async fn ask(
+    pub async fn ask(
         &self,
         method: &str,
         query: &str,
@@ -149,13 +149,7 @@ impl Drop for Php {
 }
 
 /// Any request to the `config_api.php` of a port; `headers` are whole lines.
-pub(crate) async fn ask(
-    port: u16,
-    method: &str,
-    query: &str,
-    headers: &str,
-    body: &str,
-) -> io::Result<Response> {
+pub async fn ask(port: u16, method: &str, query: &str, headers: &str, body: &str) -> io::Result<Response> {
     let headers = format!("{headers}Content-Type: application/json\r\nConnection: close\r\n");
     let request = http::request(method, &format!("/config_api.php{query}"), &headers, body);
     http::exchange_within(port, &request, PATIENCE).await

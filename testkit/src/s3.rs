@@ -21,27 +21,27 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The bucket that is there from the start.
-pub(crate) const BUCKET: &str = "livraisons";
+pub const BUCKET: &str = "livraisons";
 /// Where the bucket can be read from, as the program is told.
-pub(crate) const PUBLIC_BASE_URL: &str = "https://media.example.net/r2";
+pub const PUBLIC_BASE_URL: &str = "https://media.example.net/r2";
 /// `R2_ACCESS_KEY_ID`.
-pub(crate) const ACCESS_KEY: &str = "key-of-the-tests";
+pub const ACCESS_KEY: &str = "key-of-the-tests";
 /// `R2_SECRET_ACCESS_KEY`.
-pub(crate) const SECRET_KEY: &str = "secret-of-the-tests";
+pub const SECRET_KEY: &str = "secret-of-the-tests";
 /// What R2 demands of every part but the last (bytes).
 const MIN_PART: u64 = 5 * 1024 * 1024;
 
 /// How the server behaves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Behaviour {
+pub struct Behaviour {
     /// Parts from this number on are answered with 403.
-    pub(crate) refuse_parts_from: Option<i32>,
+    pub refuse_parts_from: Option<i32>,
     /// Parts from this number on are not answered.
-    pub(crate) hold_parts_from: Option<i32>,
+    pub hold_parts_from: Option<i32>,
     /// Parts, and objects of more than 1 MiB, are counted and thrown away.
-    pub(crate) discard: bool,
+    pub discard: bool,
     /// Connections are closed as soon as they are made.
-    pub(crate) down: bool,
+    pub down: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ struct Shared {
 
 /// The server. Dropping it closes it and removes everything.
 #[derive(Debug)]
-pub(crate) struct S3Server {
+pub struct S3Server {
     port: u16,
     shared: Arc<Mutex<Shared>>,
     server: JoinHandle<()>,
@@ -78,7 +78,7 @@ pub(crate) struct S3Server {
 
 impl S3Server {
     /// Starts one with an empty bucket, on a free loopback port.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("rs-s3-").tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a bucket");
         let shared = Arc::new(Mutex::new(Shared::default()));
@@ -105,12 +105,12 @@ impl S3Server {
     }
 
     /// Its address.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
     /// The variables that make the program use this bucket.
-    pub(crate) fn environment(&self) -> [(String, String); 6] {
+    pub fn environment(&self) -> [(String, String); 6] {
         [
             ("R2_ACCOUNT_ID", "account-of-the-tests".to_owned()),
             ("R2_ENDPOINT_URL", self.url()),
@@ -123,52 +123,52 @@ impl S3Server {
     }
 
     /// From now on.
-    pub(crate) fn behave(&self, behaviour: Behaviour) {
+    pub fn behave(&self, behaviour: Behaviour) {
         self.shared.lock().unwrap().behaviour = behaviour;
     }
 
     /// Keys of unfinished uploads.
-    pub(crate) fn unfinished(&self) -> Vec<String> {
+    pub fn unfinished(&self) -> Vec<String> {
         self.shared.lock().unwrap().uploads.values().map(|upload| upload.key.clone()).collect()
     }
 
     /// Parts that lie there unfinished.
-    pub(crate) fn unfinished_parts(&self) -> usize {
+    pub fn unfinished_parts(&self) -> usize {
         self.shared.lock().unwrap().uploads.values().map(|upload| upload.parts.len()).sum()
     }
 
     /// How many parts of this number have come and are never answered.
-    pub(crate) fn held(&self, number: i32) -> usize {
+    pub fn held(&self, number: i32) -> usize {
         self.shared.lock().unwrap().held.iter().filter(|held| **held == number).count()
     }
 
     /// Sizes of the parts of each completed upload.
-    pub(crate) fn completed(&self) -> Vec<Vec<u64>> {
+    pub fn completed(&self) -> Vec<Vec<u64>> {
         self.shared.lock().unwrap().completed.clone()
     }
 
     /// What was done, such as `PutObject <key>`.
-    pub(crate) fn done(&self) -> Vec<String> {
+    pub fn done(&self) -> Vec<String> {
         self.shared.lock().unwrap().done.clone()
     }
 
     /// Most parts that were under way at the same time.
-    pub(crate) fn parts_at_once(&self) -> usize {
+    pub fn parts_at_once(&self) -> usize {
         self.shared.lock().unwrap().parts_at_once
     }
 
     /// Its buckets.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The bytes of an object.
-    pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
         std::fs::read(self.folder.path().join(BUCKET).join(key)).ok()
     }
 
     /// Keys of all objects.
-    pub(crate) fn keys(&self) -> Vec<String> {
+    pub fn keys(&self) -> Vec<String> {
         let root = self.folder.path().join(BUCKET);
         let mut folders: Vec<PathBuf> = vec![root.clone()];
         let mut keys = Vec::new();

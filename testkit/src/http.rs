@@ -10,38 +10,38 @@ use tokio::net::TcpStream;
 
 /// A request as received.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub struct Request {
     /// `POST`.
-    pub(crate) method: String,
+    pub method: String,
     /// Path with query.
-    pub(crate) path: String,
+    pub path: String,
     /// In order, names lower-cased.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// Exactly as sent.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Request {
     /// The first header of this (lower-case) name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 }
 
 /// An answer as received.
 #[derive(Debug, Clone)]
-pub(crate) struct Response {
+pub struct Response {
     /// `200`.
-    pub(crate) status: u16,
+    pub status: u16,
     /// In order, names lower-cased.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// As text.
-    pub(crate) body: String,
+    pub body: String,
 }
 
 impl Response {
     /// The first header of this (lower-case) name.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         header(&self.headers, name)
     }
 }
@@ -56,19 +56,19 @@ fn bad(what: impl Into<String>) -> io::Error {
 
 /// Reads messages from a connection that is kept alive.
 #[derive(Debug)]
-pub(crate) struct Reader<R> {
+pub struct Reader<R> {
     stream: R,
     buffer: BytesMut,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads from `stream`.
-    pub(crate) fn new(stream: R) -> Self {
+    pub fn new(stream: R) -> Self {
         Self { stream, buffer: BytesMut::with_capacity(16 * 1024) }
     }
 
     /// The next request; `None` when the peer has closed the connection.
-    pub(crate) async fn request(&mut self) -> io::Result<Option<Request>> {
+    pub async fn request(&mut self) -> io::Result<Option<Request>> {
         let Some((first, headers)) = self.head().await? else { return Ok(None) };
         let mut words = first.split(' ');
         let (Some(method), Some(path)) = (words.next(), words.next()) else {
@@ -80,7 +80,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     /// The next answer, to a request that has one with a known length.
-    pub(crate) async fn response(&mut self) -> io::Result<Response> {
+    pub async fn response(&mut self) -> io::Result<Response> {
         let Some((first, headers)) = self.head().await? else {
             return Err(io::ErrorKind::UnexpectedEof.into());
         };
@@ -160,7 +160,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 }
 
 /// The bytes of an answer; `extra` holds whole header lines with their CR LF.
-pub(crate) fn answer(status: u16, content_type: &str, extra: &str, body: &str) -> Vec<u8> {
+pub fn answer(status: u16, content_type: &str, extra: &str, body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status} x\r\nContent-Type: {content_type}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
         body.len()
@@ -169,22 +169,22 @@ pub(crate) fn answer(status: u16, content_type: &str, extra: &str, body: &str) -
 }
 
 /// The bytes of a request; `extra` holds whole header lines with their CR LF.
-pub(crate) fn request(method: &str, path: &str, extra: &str, body: &str) -> Vec<u8> {
+pub fn request(method: &str, path: &str, extra: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{extra}Content-Length: {length}\r\n\r\n{body}")
         .into_bytes()
 }
 
 /// How long a question may take that will be asked again.
-pub(crate) const QUICKLY: Duration = Duration::from_secs(2);
+pub const QUICKLY: Duration = Duration::from_secs(2);
 
 /// One request and its answer on a connection of its own, within [`QUICKLY`].
-pub(crate) async fn exchange(port: u16, request: &[u8]) -> io::Result<Response> {
+pub async fn exchange(port: u16, request: &[u8]) -> io::Result<Response> {
     exchange_within(port, request, QUICKLY).await
 }
 
 /// The same, with another patience.
-pub(crate) async fn exchange_within(port: u16, request: &[u8], patience: Duration) -> io::Result<Response> {
+pub async fn exchange_within(port: u16, request: &[u8], patience: Duration) -> io::Result<Response> {
     let exchange = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.write_all(request).await?;
@@ -197,7 +197,7 @@ pub(crate) async fn exchange_within(port: u16, request: &[u8], patience: Duratio
 }
 
 /// `GET`s a path of a loopback server.
-pub(crate) async fn get(port: u16, path: &str) -> io::Result<Response> {
+pub async fn get(port: u16, path: &str) -> io::Result<Response> {
     exchange(port, &request("GET", path, "Connection: close\r\n", "")).await
 }
 

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// Sends a signal to one process; a process that is gone already is fine.
-pub(crate) fn signal(pid: u32, signal: Signal) {
+pub fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).expect("a process id"));
     match kill(pid, signal) {
         Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
@@ -18,7 +18,7 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 
 /// Kills processes and waits until the kernel has taken everything from them, such as the
 /// sockets they listened on.
-pub(crate) fn kill_all(pids: &[u32]) {
+pub fn kill_all(pids: &[u32]) {
     for pid in pids {
         signal(*pid, Signal::SIGKILL);
     }
@@ -28,7 +28,7 @@ pub(crate) fn kill_all(pids: &[u32]) {
 }
 
 /// Every process below `root`, parents before children.
-pub(crate) fn descendants(root: u32) -> Vec<u32> {
+pub fn descendants(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
@@ -66,12 +66,12 @@ fn state(pid: u32) -> Option<char> {
 }
 
 /// Whether a process exists and is not merely waiting to be collected.
-pub(crate) fn is_alive(pid: u32) -> bool {
+pub fn is_alive(pid: u32) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 /// Waits until a process that was sent `SIGSTOP` does nothing any more.
-pub(crate) fn until_stopped(pid: u32) {
+pub fn until_stopped(pid: u32) {
     while state(pid).is_some_and(|state| !matches!(state, 'T' | 'Z' | 'X')) {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -79,19 +79,18 @@ pub(crate) fn until_stopped(pid: u32) {
 
 /// Processor time a process has used, in user and kernel mode. The kernel counts in
 /// steps of 10 ms.
-pub(crate) fn cpu_time(pid: u32) -> Duration {
+pub fn cpu_time(pid: u32) -> Duration {
     let ticks = stat_field(pid, 11).unwrap_or(0) + stat_field(pid, 12).unwrap_or(0);
     Duration::from_millis(ticks * 10)
 }
 
 /// Highest resident set so far, in KiB.
-pub(crate) fn peak_rss_kib(pid: u32) -> u64 {
+pub fn peak_rss_kib(pid: u32) -> u64 {
     status_field(pid, "VmHWM:")
 }
 
 /// Memory of a process now, in KiB.
-#[allow(dead_code, reason = "only the benchmarks look")]
-pub(crate) fn rss_kib(pid: u32) -> u64 {
+pub fn rss_kib(pid: u32) -> u64 {
     status_field(pid, "VmRSS:")
 }
 
