@@ -18,6 +18,8 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::ReadAgain;
+use render_signal_actors::oauth::TokenService;
+use render_signal_actors::oauth::check::CheckReport;
 use render_signal_actors::retention::Retention;
 use render_signal_actors::search::Search;
 use render_signal_actors::system::{self, Parts, System};
@@ -28,7 +30,7 @@ use tokio::sync::watch;
 use crate::descriptors::Descriptors;
 use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::health::eviction;
-use crate::health::probe::{Draining, Idle, Pulse, StatusProbe};
+use crate::health::probe::{Draining, Idle, OauthProbe, Pulse, StatusProbe};
 use crate::http::access::bearer::{Guesses, TokenDigest};
 use crate::http::access::{Access, Login};
 use crate::http::bodies::BodyPermits;
@@ -40,7 +42,7 @@ use crate::http::{BoundServer, EventHub, HttpState, LiveHub};
 use crate::journal::{self, Watched};
 use crate::restart::Restart;
 use crate::services::board::WorkerBoard;
-use crate::settings::Settings;
+use crate::settings::{MailSourceSettings, MailboxLogin, Settings};
 use crate::{disk, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
@@ -56,8 +58,13 @@ const ACCEPT_BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
 const BEATS_PER_UPKEEP: u32 = 5;
 
-async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, CommandFailure> {
-    wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
+async fn parts(
+    settings: &Settings,
+    journal: &Arc<Watched>,
+    tokens: Option<&Arc<TokenService>>,
+    world: &World,
+) -> Result<Parts, CommandFailure> {
+    wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, tokens, world).await
 }
 
 /// Runs a future on an actix system over a multi-threaded runtime: the actors live on this
@@ -145,7 +152,8 @@ impl Service {
         metrics: PrometheusHandle,
         descriptors: &Descriptors,
     ) -> Result<Self, CommandFailure> {
-        let mut parts = parts(settings, journal, world).await?;
+        let tokens = wiring::oauth::tokens(settings, world)?;
+        let mut parts = parts(settings, journal, tokens.as_ref(), world).await?;
         let (retention, rounds) = retention(settings, journal, world)?.chore();
         let search = search(settings, journal)?;
         let (look, eviction) = eviction::watch(&settings.storage).unzip();
@@ -158,10 +166,15 @@ impl Service {
         let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
         let services = wiring::services(settings, &parts, journal, &shared, world);
         let (probe, probed) = watch::channel(None);
+        let checks = wiring::oauth::check(settings, tokens.as_ref(), world)?
+            .filter(|check| !check.settings.every.is_zero());
+        let holder = wiring::oauth::holder_checks(probed.clone(), idle(settings).is_none());
+        let (checks, checked) = checks.map(|checks| checks.chore(holder)).unzip();
         let board = services.board.clone();
         let says = board.clone().chore(probed, draining.clone(), pulse.clone());
         let indexes = search.chore(rounds.clone());
-        parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
+        parts.chores =
+            [retention, disk, says, indexes, upkeep].into_iter().chain(look).chain(checks).collect();
         let actors = system::start(&parts);
         let asked = StatusProbe {
             journal: Arc::clone(journal),
@@ -170,6 +183,7 @@ impl Service {
             eviction,
             retention: Some(rounds),
             idle: idle(settings),
+            oauth: tokens.map(|tokens| oauth_probe(settings, tokens, checked)),
         };
         probe.send_replace(Some(asked.clone()));
         keep_alive(pulse.clone(), metrics.clone());
@@ -211,6 +225,16 @@ fn access(settings: &Settings, login: Login) -> Access {
         guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
         login: Some(login),
     }
+}
+
+/// How the access tokens are asked for their state.
+fn oauth_probe(
+    settings: &Settings,
+    tokens: Arc<TokenService>,
+    check: Option<watch::Receiver<CheckReport>>,
+) -> OauthProbe {
+    let open = matches!(&settings.mail, Some(MailSourceSettings::Imap(_, MailboxLogin::OAuth2)));
+    OauthProbe { tokens: open.then_some(tokens), check }
 }
 
 /// Why this worker has nothing to poll, if that is so.
@@ -475,7 +499,8 @@ mod tests {
         let (settings, world) = (settings(folder), World::real());
         let journal = journal::open(&settings.storage.journal, &world).await?;
         let for_all = world.clone();
-        let mut parts = wiring::parts(&settings, Arc::clone(&journal) as Arc<dyn Journal>, &world).await?;
+        let mut parts =
+            wiring::parts(&settings, Arc::clone(&journal) as Arc<dyn Journal>, None, &world).await?;
         parts.worlds = Arc::new(move |name| {
             let clock: Arc<dyn Clock> = if name == actor { Arc::new(NoTime) } else { for_all.clock.clone() };
             World { clock, ..for_all.clone() }
@@ -495,6 +520,7 @@ mod tests {
                     eviction: None,
                     retention: None,
                     idle: None,
+                    oauth: None,
                 },
                 metrics: PrometheusBuilder::new().build_recorder().handle(),
                 draining: draining.clone(),

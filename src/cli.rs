@@ -2,6 +2,7 @@
 //! has never seen the program.
 
 pub(crate) mod config;
+pub(crate) mod oauth;
 pub(crate) mod rules;
 
 use std::path::PathBuf;
@@ -185,6 +186,9 @@ pub(crate) enum Command {
     /// See which linked files were copied into R2, and rebuild the list of them
     #[command(subcommand, after_long_help = LINKS_EXAMPLES)]
     Links(LinksCommand),
+    /// Open a mailbox by access tokens: agree once, and see whether it still counts
+    #[command(subcommand, after_long_help = oauth::EXAMPLES)]
+    Oauth(oauth::OauthCommand),
     /// Make the hash of a password, for TRIGGER_PAGE_PASSWORD
     #[command(after_long_help = HASH_EXAMPLES)]
     HashPassword,
@@ -606,6 +610,9 @@ mod tests {
             "links list --json -n 5",
             "links rebuild --file links.json --journal x.db",
             "hash-password",
+            "oauth authorize --provider google --client-id 1 --flow browser --port 4711 --json",
+            "oauth authorize --provider microsoft --tenant example.fr --user me@example.fr --lang fr",
+            "oauth check --to me@example.fr --record",
             "doctor --json",
             "doctor --variables",
         ] {
@@ -618,6 +625,10 @@ mod tests {
         for line in [
             "nonsense",
             "hash-password s3cret",
+            "oauth",
+            "oauth authorize --provider yahoo",
+            "oauth authorize --minutes 0",
+            "oauth authorize --client-secret s3cret",
             "explain",
             "explain --at yesterday mail.eml",
             "deliveries retry",

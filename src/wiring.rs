@@ -1,5 +1,8 @@
 //! From settings to the parts of a system: which adapter stands behind which port.
 
+pub(crate) mod oauth;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -31,7 +34,8 @@ use render_signal_actors::lock;
 use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
 use render_signal_actors::lock::store::LeaseStore;
-use render_signal_actors::poller::imap::ImapSource;
+use render_signal_actors::oauth::TokenService;
+use render_signal_actors::poller::imap::{ImapLogin, ImapSource};
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
 use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
@@ -56,7 +60,7 @@ use crate::services::board::WorkerBoard;
 use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
 use crate::settings::{
-    JournalPlace, MailSourceSettings, R2Settings, Settings, Storage, StoreOrder, host_name,
+    JournalPlace, MailSourceSettings, MailboxLogin, R2Settings, Settings, Storage, StoreOrder, host_name,
 };
 
 /// Everything a system is made of.
@@ -66,6 +70,7 @@ use crate::settings::{
 pub(crate) async fn parts(
     settings: &Settings,
     journal: Arc<dyn Journal>,
+    tokens: Option<&Arc<TokenService>>,
     world: &World,
 ) -> Result<Parts, CommandFailure> {
     let defaults = Arc::new(settings.defaults.clone());
@@ -82,7 +87,10 @@ pub(crate) async fn parts(
         policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
         lease: lease(settings, &worker)?,
         lease_ttl: settings.lock_ttl,
-        source: settings.mail.as_ref().filter(|_| settings.defaults.background_tasks).map(mail_source),
+        source: match settings.mail.as_ref().filter(|_| settings.defaults.background_tasks) {
+            Some(mail) => Some(mail_source(mail, tokens)?),
+            None => None,
+        },
         links: links(settings, &egress, world)?,
         copies: copies(settings),
         links_per_mail: settings.r2_links_per_mail,
@@ -261,7 +269,7 @@ pub(crate) fn reference(
     Ok(Reference {
         env: Arc::clone(&parts.defaults),
         policy: Arc::clone(&parts.policy),
-        mailbox: settings.mail.as_ref().map(|mail| mail_source(mail).mailbox().to_owned()),
+        mailbox: settings.mail.as_ref().map(mailbox_name),
         ingress,
         ingress_keys: outside.ingress_keys.clone(),
         tester: Tester {
@@ -332,13 +340,39 @@ pub(crate) fn egress(settings: &Settings) -> EgressPolicy {
     EgressPolicy::new(settings.defaults.egress_allow.clone())
 }
 
-/// The mailbox.
-pub(crate) fn mail_source(mail: &MailSourceSettings) -> Arc<dyn source::MailSource> {
-    match mail {
-        MailSourceSettings::Maildir(path) => {
-            Arc::new(MaildirSource::new(MaildirSettings { path: path.clone() }))
+/// The mailbox, opened by a password or by these tokens.
+///
+/// # Errors
+/// When tokens are to open it and there are none.
+pub(crate) fn mail_source(
+    mail: &MailSourceSettings,
+    tokens: Option<&Arc<TokenService>>,
+) -> Result<Arc<dyn source::MailSource>, CommandFailure> {
+    let (imap, login) = match mail {
+        MailSourceSettings::Maildir(path) => return Ok(Arc::new(maildir(path))),
+        MailSourceSettings::Imap(imap, login) => (imap, login),
+    };
+    let login = match (login, tokens) {
+        (MailboxLogin::Password(password), _) => ImapLogin::Password(password.clone()),
+        (MailboxLogin::OAuth2, Some(tokens)) => {
+            ImapLogin::Tokens(Arc::new(oauth::MailboxTokens(Arc::clone(tokens))))
         }
-        MailSourceSettings::Imap(imap) => Arc::new(ImapSource::new(imap.clone())),
+        (MailboxLogin::OAuth2, None) => {
+            return Err(CommandFailure::found("IMAP_AUTH is oauth2, and nobody gives access tokens"));
+        }
+    };
+    Ok(Arc::new(ImapSource::new(imap.clone(), login)))
+}
+
+fn maildir(path: &Path) -> MaildirSource {
+    MaildirSource::new(MaildirSettings { path: path.to_owned() })
+}
+
+/// What events call the mailbox.
+pub(crate) fn mailbox_name(mail: &MailSourceSettings) -> String {
+    match mail {
+        MailSourceSettings::Maildir(path) => source::MailSource::mailbox(&maildir(path)).to_owned(),
+        MailSourceSettings::Imap(imap, _) => imap.name(),
     }
 }
 

@@ -32,6 +32,7 @@ pub mod source;
 pub mod state;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 mod trouble;
 mod visit;
 

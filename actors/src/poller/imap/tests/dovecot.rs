@@ -13,11 +13,16 @@ use tokio::net::TcpStream;
 
 use crate::loopback::free_port;
 use crate::poller::imap::connect;
-use crate::poller::imap::{ImapSecurity, ImapSettings};
+use crate::poller::imap::{ImapLogin, ImapSecurity, ImapSettings};
 
 pub(super) const USER: &str = "me@example.fr";
 /// Needs quoting, and is not ASCII.
 pub(super) const PASSWORD: &str = "mot \"de\" p\\asse à moi";
+
+/// What opens it.
+pub(super) fn login() -> ImapLogin {
+    ImapLogin::Password(SecretString::from(PASSWORD))
+}
 
 /// Dropping it kills it.
 pub(super) struct Dovecot {
@@ -130,7 +135,6 @@ impl Dovecot {
             port,
             security,
             user: USER.to_owned(),
-            password: SecretString::from(PASSWORD),
             ca_file,
             mailbox: "INBOX".to_owned(),
             idle_refresh: Duration::from_secs(120),
@@ -139,7 +143,7 @@ impl Dovecot {
 
     /// Puts mails into the mailbox, over a connection of its own.
     pub(super) async fn append(&self, mails: &[&str], flags: Option<&str>) {
-        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain)).await.unwrap();
+        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain), &login()).await.unwrap();
         for mail in mails {
             client.append("INBOX", flags, None, mail).await.unwrap();
         }
@@ -148,7 +152,7 @@ impl Dovecot {
 
     /// UIDs found by a search, over a connection of its own.
     pub(super) async fn search(&self, query: &str) -> Vec<u32> {
-        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain)).await.unwrap();
+        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain), &login()).await.unwrap();
         client.examine("INBOX").await.unwrap();
         let mut uids: Vec<u32> = client.uid_search(query).await.unwrap().into_iter().collect();
         client.logout().await.unwrap();
@@ -158,7 +162,7 @@ impl Dovecot {
 
     /// Removes mails for good.
     pub(super) async fn expunge(&self, uids: &str) {
-        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain)).await.unwrap();
+        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain), &login()).await.unwrap();
         client.select("INBOX").await.unwrap();
         client.run_command_and_check_ok(format!("UID STORE {uids} +FLAGS.SILENT (\\Deleted)")).await.unwrap();
         client.run_command_and_check_ok("EXPUNGE").await.unwrap();
