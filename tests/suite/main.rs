@@ -48,6 +48,7 @@ mod log;
 mod mailbox;
 mod malformed;
 mod namesakes;
+mod oauth;
 mod offload;
 mod pages;
 mod php_config;

@@ -11,6 +11,7 @@
 //! Api ── a worker's API: requests with a token, streams of events
 //! Place ── one without servers: a Maildir, documents in files, commands
 //! Browser ── Chromium without a window, for the pages
+//! TokenServer ── who gives access tokens, and takes them back
 //! Redis ── a server that several workers share, with its faults
 //! Php ── the deployment, run by PHP's own web server
 //! ChaosProxy ── a wire that is cut, reset, or swallows what is sent
@@ -47,6 +48,7 @@ pub(crate) mod s3;
 pub(crate) mod seed;
 pub(crate) mod site;
 pub(crate) mod standard_webhooks;
+pub(crate) mod token_server;
 pub(crate) mod until;
 pub(crate) mod wall_clock;
 pub(crate) mod worker;
@@ -62,6 +64,7 @@ pub(crate) use redis::Redis;
 pub(crate) use s3::S3Server;
 pub(crate) use seed::Seed;
 pub(crate) use site::Site;
+pub(crate) use token_server::TokenServer;
 pub(crate) use until::{PATIENCE, until};
 pub(crate) use wall_clock::WallClock;
 pub(crate) use worker::Worker;

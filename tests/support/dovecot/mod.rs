@@ -41,8 +41,17 @@ pub(crate) struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one with an empty mailbox.
+    /// Starts one with an empty mailbox, opened by a password.
     pub(crate) async fn start() -> Self {
+        Self::opened_by(None).await
+    }
+
+    /// Starts one that is opened by access tokens, too: it asks at this address whether one counts.
+    pub(crate) async fn with_tokens(introspection: &str) -> Self {
+        Self::opened_by(Some(introspection)).await
+    }
+
+    async fn opened_by(introspection: Option<&str>) -> Self {
         // Dovecot refuses to serve mail as root: it runs as the user of its package then.
         let owner = if Uid::effective().is_root() {
             User::from_name("dovecot")
@@ -60,9 +69,12 @@ impl Dovecot {
             dovecot.folder.path(),
             &dovecot.owner.name,
             &dovecot.group(),
-            dovecot.plain_port,
-            dovecot.tls_port,
+            (dovecot.plain_port, dovecot.tls_port),
+            introspection.is_some(),
         );
+        if let Some(url) = introspection {
+            dovecot.write(settings::TOKENS, &settings::tokens(url));
+        }
         dovecot.write("dovecot.conf", &settings);
         for part in ["new", "cur", "tmp"] {
             fs::create_dir_all(dovecot.maildir().join(part)).expect("a Maildir");
