@@ -36,13 +36,13 @@ fn mail(from: &str, to: &str) -> String {
 }
 
 /// What came of it.
-pub(super) struct SendOutcome {
+pub(super) struct TestMailOutcome {
     success: bool,
     message: String,
     details: Map<String, Value>,
 }
 
-impl SendOutcome {
+impl TestMailOutcome {
     fn failed(message: impl Into<String>) -> Self {
         Self { success: false, message: message.into(), details: Map::new() }
     }
@@ -59,14 +59,14 @@ pub(super) async fn test_mail(
     settings: &GmailCheckSettings,
     token: &SecretString,
     to: &str,
-) -> SendOutcome {
+) -> TestMailOutcome {
     if settings.from.is_empty() || settings.from.chars().chain(to.chars()).any(char::is_control) {
-        return SendOutcome::failed("The recipient or the sender is no address");
+        return TestMailOutcome::failed("The recipient or the sender is no address");
     }
     let bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()));
     let url = settings.api.join("gmail/v1/users/me/messages/send");
     let (Ok(mut bearer), Ok(url)) = (bearer, url) else {
-        return SendOutcome::failed("The address of Gmail's API cannot be used");
+        return TestMailOutcome::failed("The address of Gmail's API cannot be used");
     };
     bearer.set_sensitive(true);
     let mut headers = HeaderMap::new();
@@ -75,12 +75,12 @@ pub(super) async fn test_mail(
     let body = json!({"raw": URL_SAFE_NO_PAD.encode(mail(&settings.from, to))}).to_string();
     match http.post(&url, headers, Bytes::from(body), TIMEOUT, LONGEST).await {
         Ok(answer) => answered(answer.status, &answer.body, token),
-        Err(error) => SendOutcome::failed(format!("Gmail unreachable: {error}")),
+        Err(error) => TestMailOutcome::failed(format!("Gmail unreachable: {error}")),
     }
 }
 
 /// What the API said, in the words of the PHP side.
-fn answered(status: u16, body: &[u8], token: &SecretString) -> SendOutcome {
+fn answered(status: u16, body: &[u8], token: &SecretString) -> TestMailOutcome {
     let secrets = Secrets::new(&[token.expose_secret()]);
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |pointer: &str| said.pointer(pointer)?.as_str().map(|text| secrets.said(text.as_bytes()));
@@ -100,7 +100,7 @@ fn answered(status: u16, body: &[u8], token: &SecretString) -> SendOutcome {
         let error = text("/error/status").map_or_else(String::new, |error| format!(" {error}"));
         format!("Gmail refused the mail: HTTP {status}{error}")
     };
-    SendOutcome { success, message, details }
+    TestMailOutcome { success, message, details }
 }
 
 #[cfg(test)]
