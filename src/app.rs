@@ -5,6 +5,7 @@
 mod background;
 mod http_state;
 mod listener;
+mod oauth;
 mod signals;
 mod stop;
 
@@ -17,6 +18,7 @@ use render_signal_actors::access::links::MagicLinks;
 use render_signal_actors::access::upkeep;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
+use render_signal_actors::oauth::TokenService;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::sync::watch;
 
@@ -43,8 +45,13 @@ use crate::settings::Settings;
 use crate::telemetry::traces::TraceExporter;
 use crate::{disk, privacy, telemetry, wiring};
 
-async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, CommandFailure> {
-    wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
+async fn parts(
+    settings: &Settings,
+    journal: &Arc<Watched>,
+    tokens: Option<&Arc<TokenService>>,
+    world: &World,
+) -> Result<Parts, CommandFailure> {
+    wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, tokens, world).await
 }
 
 /// Runs a future on an actix system over a multi-threaded runtime: the actors live on this
@@ -137,7 +144,8 @@ impl Service {
         metrics: PrometheusHandle,
         descriptors: &Descriptors,
     ) -> Result<Self, CommandFailure> {
-        let mut parts = parts(settings, journal, world).await?;
+        let tokens = wiring::oauth::tokens(settings, world)?;
+        let mut parts = parts(settings, journal, tokens.as_ref(), world).await?;
         let (retention, rounds) = retention(settings, journal, world)?.chore();
         let search = search(settings, journal)?;
         let (look, eviction) = eviction::watch(&settings.storage).unzip();
@@ -150,13 +158,17 @@ impl Service {
         let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
         let services = http_state::services(settings, &parts, journal, &shared, world);
         let (probe, probed) = watch::channel(None);
+        let checks = wiring::oauth::check(settings, tokens.as_ref(), world)?
+            .filter(|check| !check.settings.every.is_zero());
+        let holder = oauth::holder_checks(probed.clone(), idle(settings).is_none());
+        let (checks, checked) = checks.map(|checks| checks.chore(holder)).unzip();
         let board = services.board.clone();
         let says = board.clone().chore(probed, draining.clone(), pulse.clone());
         let indexes = search.chore(rounds.clone());
         let traces = wiring::traces(settings, &parts.worker, world)?;
         let posts = traces.as_ref().map(TraceExporter::chore);
-        parts.chores =
-            [retention, disk, says, indexes, upkeep].into_iter().chain(look).chain(posts).collect();
+        let always = [retention, disk, says, indexes, upkeep];
+        parts.chores = always.into_iter().chain(look).chain(posts).chain(checks).collect();
         let actors = system::start(&parts);
         let asked = StatusProbe {
             journal: Arc::clone(journal),
@@ -165,6 +177,7 @@ impl Service {
             eviction,
             retention: Some(rounds),
             idle: idle(settings),
+            oauth: tokens.map(|tokens| oauth::probe(settings, tokens, checked)),
         };
         probe.send_replace(Some(asked.clone()));
         keep_alive(pulse.clone(), metrics.clone());
@@ -249,7 +262,8 @@ mod tests {
         let (settings, world) = (settings(folder), World::real());
         let journal = journal::open(&settings.storage.journal, &world).await?;
         let for_all = world.clone();
-        let mut parts = wiring::parts(&settings, Arc::clone(&journal) as Arc<dyn Journal>, &world).await?;
+        let mut parts =
+            wiring::parts(&settings, Arc::clone(&journal) as Arc<dyn Journal>, None, &world).await?;
         parts.worlds = Arc::new(move |name| {
             let clock: Arc<dyn Clock> = if name == actor { Arc::new(NoTime) } else { for_all.clock.clone() };
             World { clock, ..for_all.clone() }
@@ -269,6 +283,7 @@ mod tests {
                     eviction: None,
                     retention: None,
                     idle: None,
+                    oauth: None,
                 },
                 metrics: PrometheusBuilder::new().build_recorder().handle(),
                 draining: draining.clone(),

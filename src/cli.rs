@@ -7,6 +7,7 @@ mod events;
 pub(crate) mod health;
 mod links;
 mod mails;
+pub(crate) mod oauth;
 pub(crate) mod rules;
 
 use std::path::PathBuf;
@@ -198,6 +199,9 @@ pub(crate) enum Command {
     /// See which linked files were copied into R2, and rebuild the list of them
     #[command(subcommand, after_long_help = LINKS_EXAMPLES)]
     Links(LinksCommand),
+    /// Open a mailbox by access tokens: agree once, and see whether it still counts
+    #[command(subcommand, after_long_help = oauth::EXAMPLES)]
+    Oauth(oauth::OauthCommand),
     /// Make the hash of a password, for TRIGGER_PAGE_PASSWORD
     #[command(after_long_help = HASH_EXAMPLES)]
     HashPassword,
@@ -330,6 +334,9 @@ mod tests {
             "hash-password",
             "health",
             "health --ready --json --port 8000",
+            "oauth authorize --provider google --client-id 1 --flow browser --port 4711 --json",
+            "oauth authorize --provider microsoft --tenant example.fr --user me@example.fr --lang fr",
+            "oauth check --to me@example.fr --record",
             "doctor --json",
             "doctor --variables",
         ] {
@@ -343,6 +350,10 @@ mod tests {
             "nonsense",
             "hash-password s3cret",
             "health --port 0",
+            "oauth",
+            "oauth authorize --provider yahoo",
+            "oauth authorize --minutes 0",
+            "oauth authorize --client-secret s3cret",
             "explain",
             "explain --at yesterday mail.eml",
             "deliveries retry",

@@ -10,6 +10,7 @@ use nix::sys::stat::{Mode, umask};
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::store::file::path_of;
 use render_signal_actors::kernel::files;
+use render_signal_actors::oauth::kept::FILE_NAME;
 
 use crate::settings::Storage;
 
@@ -62,6 +63,7 @@ fn ours(storage: &Storage, lock_file: &Path) -> Vec<PathBuf> {
             paths.extend(beside(&journal, &["-wal", "-shm", "-journal", "-worker-"]));
         }
     }
+    paths.push(storage.data_dir.join(FILE_NAME));
     let search = storage.search_index();
     paths.extend(beside(&search, &["-wal", "-shm", "-journal"]));
     paths.push(search);

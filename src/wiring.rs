@@ -2,7 +2,9 @@
 
 mod buckets;
 mod documents;
+pub(crate) mod oauth;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -17,7 +19,8 @@ use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
 use render_signal_actors::lock::store::LeaseStore;
 use render_signal_actors::make::{MakeApi, ScenarioParts};
-use render_signal_actors::poller::imap::ImapSource;
+use render_signal_actors::oauth::TokenService;
+use render_signal_actors::poller::imap::{ImapLogin, ImapSource};
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
 use render_signal_actors::system::Parts;
@@ -29,7 +32,7 @@ use self::buckets::{copies, links};
 use self::documents::adopt_notes;
 pub(crate) use self::documents::{documents, redis_documents, remote_documents, shared_documents};
 use crate::exit::CommandFailure;
-use crate::settings::{MailSourceSettings, Settings, host_name};
+use crate::settings::{MailSourceSettings, MailboxLogin, Settings, host_name};
 use crate::telemetry;
 use crate::telemetry::traces::TraceExporter;
 
@@ -40,6 +43,7 @@ use crate::telemetry::traces::TraceExporter;
 pub(crate) async fn parts(
     settings: &Settings,
     journal: Arc<dyn Journal>,
+    tokens: Option<&Arc<TokenService>>,
     world: &World,
 ) -> Result<Parts, CommandFailure> {
     let defaults = Arc::new(settings.defaults.clone());
@@ -57,7 +61,10 @@ pub(crate) async fn parts(
         policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
         lease: lease(settings, &worker)?,
         lease_ttl: settings.lock_ttl,
-        source: settings.mail.as_ref().filter(|_| settings.defaults.background_tasks).map(mail_source),
+        source: match settings.mail.as_ref().filter(|_| settings.defaults.background_tasks) {
+            Some(mail) => Some(mail_source(mail, tokens)?),
+            None => None,
+        },
         links: links(settings, &egress, world)?,
         copies: copies(settings),
         links_per_mail: settings.r2_links_per_mail,
@@ -126,13 +133,39 @@ pub(crate) fn egress(settings: &Settings) -> EgressPolicy {
     EgressPolicy::new(settings.defaults.egress_allow.clone())
 }
 
-/// The mailbox.
-pub(crate) fn mail_source(mail: &MailSourceSettings) -> Arc<dyn source::MailSource> {
-    match mail {
-        MailSourceSettings::Maildir(path) => {
-            Arc::new(MaildirSource::new(MaildirSettings { path: path.clone() }))
+/// The mailbox, opened by a password or by these tokens.
+///
+/// # Errors
+/// When tokens are to open it and there are none.
+pub(crate) fn mail_source(
+    mail: &MailSourceSettings,
+    tokens: Option<&Arc<TokenService>>,
+) -> Result<Arc<dyn source::MailSource>, CommandFailure> {
+    let (imap, login) = match mail {
+        MailSourceSettings::Maildir(path) => return Ok(Arc::new(maildir(path))),
+        MailSourceSettings::Imap(imap, login) => (imap, login),
+    };
+    let login = match (login, tokens) {
+        (MailboxLogin::Password(password), _) => ImapLogin::Password(password.clone()),
+        (MailboxLogin::OAuth2, Some(tokens)) => {
+            ImapLogin::Tokens(Arc::new(oauth::MailboxTokens(Arc::clone(tokens))))
         }
-        MailSourceSettings::Imap(imap) => Arc::new(ImapSource::new(imap.clone())),
+        (MailboxLogin::OAuth2, None) => {
+            return Err(CommandFailure::found("IMAP_AUTH is oauth2, and nobody gives access tokens"));
+        }
+    };
+    Ok(Arc::new(ImapSource::new(imap.clone(), login)))
+}
+
+fn maildir(path: &Path) -> MaildirSource {
+    MaildirSource::new(MaildirSettings { path: path.to_owned() })
+}
+
+/// What events call the mailbox.
+pub(crate) fn mailbox_name(mail: &MailSourceSettings) -> String {
+    match mail {
+        MailSourceSettings::Maildir(path) => source::MailSource::mailbox(&maildir(path)).to_owned(),
+        MailSourceSettings::Imap(imap, _) => imap.name(),
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`r2`] | R2Actor: linked files into R2 |
 //! | [`webhook`] | WebhookActor: delivery, signature, retry, breaker, rate limit |
 //! | [`config`] | ConfigActor: documents, stores, hot reload |
+//! | [`oauth`] | access tokens for a mailbox, from what a person has agreed to |
 //! | [`access`] | who may see and change what is here: sessions, sign-in links, the password |
 //! | [`egress`] | outgoing requests: the HTTP client and the guard in front of it |
 //! | [`deploy`] | has the platform deploy the program again |
@@ -44,6 +45,7 @@ pub mod lock;
 pub mod mail;
 pub mod make;
 pub mod messages;
+pub mod oauth;
 pub mod poller;
 pub mod r2;
 pub mod readmodel;

@@ -35,7 +35,7 @@ use crate::services::board::WorkerBoard;
 use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
 use crate::settings::{JournalPlace, Settings};
-use crate::wiring::{self, egress, mail_source, no_client};
+use crate::wiring::{self, egress, mailbox_name, no_client};
 
 /// What serves the documents to those who have `CONFIG_API_SERVE_TOKEN`, if there is one.
 pub(super) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
@@ -98,7 +98,7 @@ pub(super) fn reference(
     Ok(Reference {
         env: Arc::clone(&parts.defaults),
         policy: Arc::clone(&parts.policy),
-        mailbox: settings.mail.as_ref().map(|mail| mail_source(mail).mailbox().to_owned()),
+        mailbox: settings.mail.as_ref().map(mailbox_name),
         ingress,
         ingress_keys: outside.ingress_keys.clone(),
         tester: Tester {

@@ -11,6 +11,7 @@ mod health;
 mod links;
 mod mail_story;
 mod mails;
+mod oauth;
 mod retry;
 mod rules;
 mod story;
@@ -53,6 +54,7 @@ pub(crate) fn run(command: Command) -> CommandResult {
         Command::Rules(command) => short(async move |out: &mut Output| rules::run(command, out).await),
         Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
         Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
+        Command::Oauth(command) => short(async move |out: &mut Output| oauth::run(command, out).await),
         Command::HashPassword => hash_password::run(lang(), &mut Output::stdout()),
         Command::Health(args) => short(async move |out: &mut Output| health::run(&args, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
@@ -195,7 +197,7 @@ pub(crate) fn malformed(errors: Vec<SettingError>) -> CommandFailure {
 
 /// The same for a service; whoever has set up no mailbox either is told of it at once.
 fn not_started(errors: Vec<SettingError>) -> CommandFailure {
-    const MAILBOX: [&str; 4] = ["MAIL_SOURCE", "EMAIL_ADDRESS", "EMAIL_PASSWORD", "IMAP_SERVER"];
+    const MAILBOX: [&str; 5] = ["MAIL_SOURCE", "EMAIL_ADDRESS", "EMAIL_PASSWORD", "IMAP_SERVER", "IMAP_AUTH"];
     let mut failure = malformed(errors);
     if MAILBOX.iter().all(|name| environment(name).is_none_or(|value| value.trim().is_empty())) {
         failure.message.push_str(

@@ -191,6 +191,69 @@ findings! {
         "check IMAP_SERVER, IMAP_PORT, IMAP_SECURITY, EMAIL_ADDRESS and EMAIL_PASSWORD (or the path of \
          MAIL_SOURCE), and that a firewall lets you out";
 
+    // Access tokens.
+    OauthWell "oauth_well" Ok { provider: String, minutes: i64 }
+        "{provider} a donné un jeton d'accès, valable encore {minutes} min",
+        "{provider} gave an access token, which counts for {minutes} min more";
+    OauthIdle "oauth_idle" Ok { provider: String }
+        "aucun jeton d'accès n'a encore été demandé à {provider}", "no access token was asked of {provider} yet";
+    OauthAway "oauth_away" Warn { provider: String, why: RecordedWords }
+        "{provider} ne donne pas de jeton d'accès pour l'instant\u{a0}: {why}",
+        "{provider} gives no access token at the moment: {why}"
+        => "rien à faire si cela passe\u{a0}; sinon vérifiez qu'un pare-feu vous laisse sortir, et IMAP_OAUTH_TOKEN_URL",
+        "nothing, if it passes; else check that a firewall lets you out, and IMAP_OAUTH_TOKEN_URL";
+    OauthRevoked "oauth_revoked" Fail { provider: String, why: String }
+        "l'autorisation de lire la boîte a été retirée ou a expiré, {provider} le dit ({why})\u{a0}: les mails attendent dans la \
+         boîte, rien n'est perdu",
+        "the permission to read the mailbox was withdrawn or has run out, as {provider} says ({why}): mails wait in \
+         the mailbox, nothing is lost"
+        => "redonnez-la avec « render-signal oauth authorize », mettez le nouveau jeton dans IMAP_OAUTH_REFRESH_TOKEN et \
+            redémarrez (docs/OAUTH.md)",
+        "give it anew with `render-signal oauth authorize`, put the new token into IMAP_OAUTH_REFRESH_TOKEN, and \
+         restart (docs/OAUTH.md)";
+    OauthRefused "oauth_refused" Fail { provider: String, why: String }
+        "{provider} n'accepte pas les réglages OAuth2 ({why})\u{a0}: les mails attendent dans la boîte, rien n'est perdu",
+        "{provider} does not accept the OAuth2 settings ({why}): mails wait in the mailbox, nothing is lost"
+        => "vérifiez IMAP_OAUTH_CLIENT_ID, IMAP_OAUTH_CLIENT_SECRET, IMAP_OAUTH_TENANT et IMAP_OAUTH_SCOPE",
+        "check IMAP_OAUTH_CLIENT_ID, IMAP_OAUTH_CLIENT_SECRET, IMAP_OAUTH_TENANT and IMAP_OAUTH_SCOPE";
+    OauthNotKept "oauth_not_kept" Warn { provider: String, why: String }
+        "{provider} a donné un nouveau jeton de renouvellement qui n'a pas pu être gardé\u{a0}: {why}",
+        "{provider} gave another refresh token, which could not be kept: {why}"
+        => "faites de la place dans DATA_DIR, ou rendez-le accessible en écriture\u{a0}; le jeton est gardé au prochain renouvellement",
+        "make room in DATA_DIR, or let it be written; the token is kept at the next renewal";
+    OauthIncomplete "oauth_incomplete" Warn {}
+        "IMAP_OAUTH_CLIENT_ID et IMAP_OAUTH_REFRESH_TOKEN vont ensemble\u{a0}: l'un est défini, l'autre ne l'est pas",
+        "IMAP_OAUTH_CLIENT_ID and IMAP_OAUTH_REFRESH_TOKEN belong together: one is set, the other is not";
+    OauthCheckWell "oauth_check_well" Ok { hours: i64 }
+        "le dernier contrôle de l'accès OAuth2, il y a {hours} h, a réussi",
+        "the last check of the OAuth2 access, {hours} h ago, went well";
+    OauthCheckOff "oauth_check_off" Ok {}
+        "l'accès OAuth2 n'est pas contrôlé\u{a0}: GMAIL_OAUTH_CHECK_INTERVAL_DAYS le dit",
+        "the OAuth2 access is not checked: GMAIL_OAUTH_CHECK_INTERVAL_DAYS says so";
+    OauthCheckNotYet "oauth_check_not_yet" Ok {}
+        "l'accès OAuth2 n'a pas encore été contrôlé", "the OAuth2 access was not checked yet";
+    OauthCheckNever "oauth_check_never" Warn {}
+        "l'accès OAuth2 n'a jamais été contrôlé", "the OAuth2 access was never checked"
+        => "un processus qui relève la boîte le fait de lui-même\u{a0}; sinon «\u{a0}render-signal oauth check --record\u{a0}»",
+        "a worker that polls the mailbox does it by itself; else `render-signal oauth check --record`";
+    OauthCheckLate "oauth_check_late" Warn { hours: i64, days: i64 }
+        "le dernier contrôle de l'accès OAuth2 date de {hours} h, alors qu'il se fait tous les {days} jours",
+        "the last check of the OAuth2 access was {hours} h ago, and there is one every {days} days"
+        => "un processus qui relève la boîte le fait de lui-même\u{a0}; sinon «\u{a0}render-signal oauth check --record\u{a0}»",
+        "a worker that polls the mailbox does it by itself; else `render-signal oauth check --record`";
+    OauthCheckFailed "oauth_check_failed" Warn { hours: i64, why: String }
+        "le dernier contrôle de l'accès OAuth2, il y a {hours} h, a échoué\u{a0}: {why}",
+        "the last check of the OAuth2 access, {hours} h ago, failed: {why}"
+        => "«\u{a0}render-signal oauth check\u{a0}» dit où on en est\u{a0}; si l'autorisation manque, «\u{a0}render-signal oauth \
+            authorize\u{a0}» la redonne (docs/OAUTH.md)",
+        "`render-signal oauth check` says how it is now; if the permission is gone, `render-signal oauth authorize` \
+         gives it anew (docs/OAUTH.md)";
+    OauthCheckTrouble "oauth_check_trouble" Warn { why: String }
+        "les fichiers du contrôle OAuth2 ne sont pas utilisables\u{a0}: {why}",
+        "the files of the OAuth2 check cannot be used: {why}"
+        => "donnez à GMAIL_OAUTH_CHECK_DIR un dossier où l'on peut lire et écrire",
+        "set GMAIL_OAUTH_CHECK_DIR to a folder that can be read and written";
+
     // The right to poll.
     ThisWorkerPolls "this_worker_polls" Ok {} "ce processus relève", "this worker polls";
     Standby "standby" Ok { holder: String } "en réserve\u{a0}: {holder} relève", "standby: {holder} polls";

@@ -11,6 +11,7 @@ const SUBJECTS: &[(&str, &str, &str)] = &[
     ("lease", "bail de relève", "polling lease"),
     ("config", "configuration", "configuration"),
     ("redis", "redis", "redis"),
+    ("oauth", "accès OAuth2", "OAuth2 access"),
     ("retention", "durée de garde", "retention"),
     ("copies", "copies des fichiers", "copies of files"),
     ("deliveries", "envois", "deliveries"),

@@ -13,6 +13,8 @@ use render_signal_actors::kernel::journal::{
 };
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::lock::{GetLockStatus, LockStatus};
+use render_signal_actors::oauth::check::CheckReport;
+use render_signal_actors::oauth::{OAuthReport, TokenService};
 use render_signal_actors::poller::{GetPollerStatus, PollerStatus};
 use render_signal_actors::r2::{GetR2Status, R2Status};
 use render_signal_actors::retention::Rounds;
@@ -43,6 +45,35 @@ pub(crate) struct StatusProbe {
     pub(crate) retention: Option<watch::Receiver<Rounds>>,
     /// Why nothing is polled here; `None` = this worker may poll.
     pub(crate) idle: Option<Idle>,
+    /// Access tokens; `None` = there are none.
+    pub(crate) oauth: Option<OauthProbe>,
+}
+
+/// How to ask for the state of the access tokens.
+#[derive(Clone)]
+pub(crate) struct OauthProbe {
+    /// Who gives those that open the mailbox; `None` = a password does.
+    pub(crate) tokens: Option<Arc<TokenService>>,
+    /// What the checks find; `None` = there are none.
+    pub(crate) check: Option<watch::Receiver<CheckReport>>,
+}
+
+impl OauthProbe {
+    fn answer(&self) -> OauthAnswer {
+        OauthAnswer {
+            tokens: self.tokens.as_ref().map(|tokens| tokens.report()),
+            check: self.check.as_ref().map(|check| check.borrow().clone()),
+        }
+    }
+}
+
+/// How the access tokens are.
+#[derive(Debug, Clone)]
+pub(crate) struct OauthAnswer {
+    /// Those that open the mailbox.
+    pub(crate) tokens: Option<OAuthReport>,
+    /// What the checks found.
+    pub(crate) check: Option<CheckReport>,
 }
 
 /// Why a worker never polls.
@@ -96,6 +127,8 @@ pub(crate) struct Answers {
     pub(crate) retention: Option<Rounds>,
     /// Why nothing is polled here.
     pub(crate) idle: Option<Idle>,
+    /// Access tokens; `None` = there are none.
+    pub(crate) oauth: Option<OauthAnswer>,
 }
 
 impl Answers {
@@ -120,7 +153,22 @@ impl StatusProbe {
         let redis = self.eviction.as_ref().map(eviction::Watch::found);
         let retention = self.retention.as_ref().map(|rounds| rounds.borrow().clone());
         let (now, idle) = (self.world.now(), self.idle);
-        Answers { now, draining, pulse, journal, poller, lock, webhook, r2, config, redis, retention, idle }
+        let oauth = self.oauth.as_ref().map(OauthProbe::answer);
+        Answers {
+            now,
+            draining,
+            pulse,
+            journal,
+            poller,
+            lock,
+            webhook,
+            r2,
+            config,
+            redis,
+            retention,
+            idle,
+            oauth,
+        }
     }
 
     async fn journal(&self) -> Result<JournalAnswer, Finding> {

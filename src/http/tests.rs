@@ -126,6 +126,7 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
             eviction: None,
             retention: None,
             idle: None,
+            oauth: None,
             actors: system::Probe {
                 poller: Some(Port::new("poller", &says, 1, deadline)),
                 lock: Some(Port::new("lock", &says, 1, deadline)),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
 
-use super::MailSourceSettings;
 use super::reader::VariableReader;
 use super::variables as vars;
+use super::{MailSourceSettings, MailboxLogin, oauth};
 use crate::findings::Finding;
 
 /// `None` = there is no mailbox: nothing is polled.
@@ -24,7 +24,7 @@ pub(super) fn mail_source(reader: &mut VariableReader<'_>) -> Option<MailSourceS
     let wanted = match source.to_lowercase().as_str() {
         "imap" => true,
         "none" => false,
-        "" => login.into_iter().any(|variable| !reader.text(variable).is_empty()),
+        "" => login.into_iter().any(|variable| !reader.text(variable).is_empty()) || oauth::is_wanted(reader),
         _ => {
             reader.wrong(&vars::MAIL_SOURCE, format!("{source:?} is neither imap, maildir:PATH nor none"));
             return None;
@@ -34,6 +34,7 @@ pub(super) fn mail_source(reader: &mut VariableReader<'_>) -> Option<MailSourceS
         // What is set all the same has to be readable.
         reader.int::<u16>(&vars::IMAP_PORT);
         reader.choice(&vars::IMAP_SECURITY);
+        reader.choice(&vars::IMAP_AUTH);
         reader.switch(&vars::IMAP_USE_SSL);
         reader.int::<u64>(&vars::IMAP_IDLE_REFRESH_SECONDS);
         reader.warn_once(match source.is_empty() {
@@ -43,30 +44,45 @@ pub(super) fn mail_source(reader: &mut VariableReader<'_>) -> Option<MailSourceS
         return None;
     }
     let user = reader.required(&vars::EMAIL_ADDRESS);
-    let password = reader.required_secret(&vars::EMAIL_PASSWORD);
-    let host = reader.required(&vars::IMAP_SERVER);
+    let login = match oauth::is_wanted(reader) {
+        true => MailboxLogin::OAuth2,
+        false => MailboxLogin::Password(reader.required_secret(&vars::EMAIL_PASSWORD)),
+    };
+    let host = host(reader, &login);
     let port = reader.int(&vars::IMAP_PORT);
     let security = imap_security(reader, &host, port);
     let ca_file = Some(reader.text(&vars::IMAP_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
     let idle_refresh = reader.int(&vars::IMAP_IDLE_REFRESH_SECONDS);
-    Some(MailSourceSettings::Imap(ImapSettings {
+    let imap = ImapSettings {
         host,
         port,
         security,
         user,
-        password,
         ca_file,
         mailbox: "INBOX".to_owned(),
         idle_refresh: Duration::from_secs(idle_refresh),
-    }))
+    };
+    Some(MailSourceSettings::Imap(imap, login))
+}
+
+/// The server: of a provider whose mailboxes are all on one, it need not be said.
+fn host(reader: &mut VariableReader<'_>, login: &MailboxLogin) -> String {
+    let known = match login {
+        MailboxLogin::OAuth2 => oauth::provider_name(reader).and_then(|provider| provider.imap_server()),
+        MailboxLogin::Password(_) => None,
+    };
+    match known {
+        Some(server) if reader.text(&vars::IMAP_SERVER).is_empty() => server.to_owned(),
+        _ => reader.required(&vars::IMAP_SERVER),
+    }
 }
 
 /// What a mailbox is called, whichever way it is reached: an address names it alone, since a
 /// server has many names; any other login needs its server.
 pub(super) fn name(mail: &MailSourceSettings) -> String {
     match mail {
-        MailSourceSettings::Imap(imap) if imap.user.contains('@') => imap.user.clone(),
-        MailSourceSettings::Imap(imap) => format!("{}@{}", imap.user, imap.host),
+        MailSourceSettings::Imap(imap, _) if imap.user.contains('@') => imap.user.clone(),
+        MailSourceSettings::Imap(imap, _) => format!("{}@{}", imap.user, imap.host),
         MailSourceSettings::Maildir(path) => format!("maildir:{}", path.display()),
     }
 }

@@ -9,6 +9,7 @@ mod decisions;
 mod deployment;
 mod ephemeral;
 mod mailbox;
+mod oauth;
 mod outside;
 mod own_server;
 mod place;
@@ -43,6 +44,7 @@ use url::Url;
 
 use self::access::AccessSettings;
 pub(crate) use self::ephemeral::is_ephemeral;
+pub(crate) use self::oauth::{ConsentSettings, OAuthSettings};
 pub(crate) use self::outside::Outside;
 pub(crate) use self::own_server::OwnServer;
 pub(crate) use self::place::{JournalPlace, RedisPlace};
@@ -65,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) process_api_token: SecretString,
     /// Where mails come from; `None` = there is no mailbox, nothing is polled.
     pub(crate) mail: Option<MailSourceSettings>,
+    /// Access tokens, for the mailbox or only to be checked; `None` = there are none.
+    pub(crate) oauth: Option<OAuthSettings>,
     /// `POLLER_LOCK_TTL_SECONDS`.
     pub(crate) lock_ttl: Duration,
     /// `BG_POLLER_LOCK_FILE`.
@@ -118,10 +122,19 @@ pub(crate) struct Settings {
 /// Where mails come from.
 #[derive(Debug, Clone)]
 pub(crate) enum MailSourceSettings {
-    /// A mailbox on an IMAP server.
-    Imap(ImapSettings),
+    /// A mailbox on an IMAP server, and what opens it.
+    Imap(ImapSettings, MailboxLogin),
     /// A folder with `new/`, `cur/` and `tmp/`.
     Maildir(PathBuf),
+}
+
+/// What opens a mailbox.
+#[derive(Debug, Clone)]
+pub(crate) enum MailboxLogin {
+    /// `EMAIL_PASSWORD`.
+    Password(SecretString),
+    /// The tokens of [`Settings::oauth`].
+    OAuth2,
 }
 
 /// Which store of configuration documents comes first; files always come last.
@@ -142,6 +155,7 @@ impl Settings {
         let mut reader = VariableReader::new(&lookup);
         let access = access::read(&mut reader);
         let mail = mailbox::mail_source(&mut reader);
+        let oauth = oauth::read(&mut reader);
         let process_api_token = reader.required_secret(&vars::PROCESS_API_TOKEN);
         let webhook_url = reader.required(&vars::WEBHOOK_URL);
         let mut defaults = decisions::env_defaults(&mut reader, webhook_url);
@@ -154,6 +168,7 @@ impl Settings {
             access,
             process_api_token,
             mail,
+            oauth,
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
             lock_file,
             signing_keys: outside::signing_keys(&mut reader, &vars::WEBHOOK_SECRET),
@@ -209,7 +224,7 @@ impl Settings {
         match &self.mail {
             None => profile,
             Some(mail @ MailSourceSettings::Maildir(_)) => profile.with("MAIL_SOURCE", &mailbox::name(mail)),
-            Some(mail @ MailSourceSettings::Imap(imap)) => profile
+            Some(mail @ MailSourceSettings::Imap(imap, _)) => profile
                 .with("EMAIL_ADDRESS", &mailbox::name(mail).to_lowercase())
                 .with("IMAP_SERVER", &imap.host.to_lowercase()),
         }

@@ -39,7 +39,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
 
 fn imap(settings: &Settings) -> &ImapSettings {
     match &settings.mail {
-        Some(MailSourceSettings::Imap(imap)) => imap,
+        Some(MailSourceSettings::Imap(imap, _)) => imap,
         other => panic!("{other:?}"),
     }
 }
@@ -111,6 +111,11 @@ fn each_malformed_value_is_one_error() {
         ("IMAP_PORT", "99.5"),
         ("IMAP_SECURITY", "ssl"),
         ("IMAP_SECURITY", "plain"),
+        ("IMAP_AUTH", "xoauth2"),
+        ("IMAP_OAUTH_PROVIDER", "yahoo"),
+        ("IMAP_OAUTH_DEVICE_URL", "http://login.example.fr/devicecode"),
+        ("GMAIL_OAUTH_CHECK_INTERVAL_DAYS", "-1"),
+        ("GMAIL_API_URL", "gmail"),
         ("POLLING_TIMEZONE", "Europe/Pari"),
         ("CONFIG_STORE_MODE", "file_first"),
         ("WEBHOOK_DELIVERY_MODE", "xml"),
@@ -295,6 +300,79 @@ fn an_installation_without_a_mailbox_starts_and_that_is_said() {
     assert_eq!(names(&[("EMAIL_ADDRESS", "me@example.fr")]), ["EMAIL_PASSWORD", "IMAP_SERVER"]);
     assert_eq!(names(&[("MAIL_SOURCE", "imap")]), ["EMAIL_ADDRESS", "EMAIL_PASSWORD", "IMAP_SERVER"]);
     assert_eq!(names(&[("IMAP_PORT", "many")]), ["IMAP_PORT"]);
+}
+
+#[test]
+fn a_mailbox_that_tokens_open_needs_no_password_and_with_a_known_provider_no_server() {
+    let tokens = [
+        ("IMAP_AUTH", "oauth2"),
+        ("EMAIL_ADDRESS", "me@example.fr"),
+        ("IMAP_OAUTH_CLIENT_ID", "id"),
+        ("IMAP_OAUTH_REFRESH_TOKEN", "s3cret-refresh"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| july(&[&tokens[..], more].concat());
+    let good = |more: &[(&'static str, &'static str)]| {
+        with(more).unwrap_or_else(|errors| panic!("{more:?}: {}", describe_errors(&errors)))
+    };
+    for (more, host, token_url) in [
+        (&[("IMAP_OAUTH_PROVIDER", "google")][..], "imap.gmail.com", "https://oauth2.googleapis.com/token"),
+        (&[("EMAIL_ADDRESS", "me@gmail.com")], "imap.gmail.com", "https://oauth2.googleapis.com/token"),
+        (
+            &[("IMAP_SERVER", "outlook.office365.com"), ("IMAP_OAUTH_TENANT", "example.fr")],
+            "outlook.office365.com",
+            "https://login.microsoftonline.com/example.fr/oauth2/v2.0/token",
+        ),
+        (
+            &[
+                ("IMAP_OAUTH_PROVIDER", "other"),
+                ("IMAP_SERVER", "imap.example.fr"),
+                ("IMAP_OAUTH_TOKEN_URL", "https://login.example.fr/token"),
+            ],
+            "imap.example.fr",
+            "https://login.example.fr/token",
+        ),
+    ] {
+        let settings = good(more);
+        let oauth = settings.oauth.as_ref().expect("tokens");
+        assert!(
+            matches!(&settings.mail, Some(MailSourceSettings::Imap(_, MailboxLogin::OAuth2))),
+            "{more:?}"
+        );
+        assert_eq!(
+            (imap(&settings).host.as_str(), oauth.provider.token_url.as_str()),
+            (host, token_url),
+            "{more:?}"
+        );
+        assert!(!format!("{settings:?}").contains("s3cret-refresh"));
+        assert!(oauth.client.secret.is_none(), "a public client");
+    }
+    let names = |more: &[(&'static str, &'static str)]| -> Vec<&str> {
+        with(more).unwrap_err().iter().map(|error| error.name).collect()
+    };
+    assert_eq!(names(&[]), ["IMAP_SERVER", "IMAP_OAUTH_PROVIDER"], "nobody says whose mailbox it is");
+    assert_eq!(names(&[("IMAP_OAUTH_PROVIDER", "other"), ("IMAP_SERVER", "x.fr")]), ["IMAP_OAUTH_TOKEN_URL"]);
+    assert_eq!(
+        names(&[("IMAP_OAUTH_PROVIDER", "microsoft"), ("IMAP_OAUTH_TENANT", "a/b")]),
+        ["IMAP_OAUTH_TENANT"]
+    );
+    let http = [("IMAP_OAUTH_PROVIDER", "google"), ("IMAP_OAUTH_TOKEN_URL", "http://login.example.fr/token")];
+    assert_eq!(names(&http), ["IMAP_OAUTH_TOKEN_URL"]);
+    let missing = july(&[("IMAP_AUTH", "oauth2"), ("EMAIL_ADDRESS", "me@gmail.com")]).unwrap_err();
+    let missing: Vec<&str> = missing.iter().map(|error| error.name).collect();
+    assert_eq!(missing, ["IMAP_OAUTH_CLIENT_ID", "IMAP_OAUTH_REFRESH_TOKEN"]);
+}
+
+#[test]
+fn the_names_of_the_php_side_count_where_ours_are_not_set_and_half_of_them_is_told() {
+    let php = [("GMAIL_CLIENT_ID", "id"), ("GMAIL_CLIENT_SECRET", "s"), ("GMAIL_REFRESH_TOKEN", "r")];
+    let settings = july(&php).unwrap_or_else(|errors| panic!("{}", describe_errors(&errors)));
+    let oauth = settings.oauth.as_ref().expect("tokens to check");
+    assert!(settings.mail.is_none(), "they open no mailbox by themselves");
+    assert_eq!((oauth.client.id.as_str(), oauth.refresh_token.expose_secret()), ("id", "r"));
+    assert_eq!(oauth.check.as_ref().map(|check| check.every.num_days()), Some(7));
+    let half = july(&php[..1]).unwrap_or_else(|errors| panic!("{}", describe_errors(&errors)));
+    assert!(half.oauth.is_none());
+    assert!(warnings(&half).iter().any(|said| said.contains("belong together")), "{:?}", warnings(&half));
 }
 
 #[test]

@@ -131,18 +131,35 @@ variables! {
     FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sign-in links; when it changes, those and all sessions are over";
     TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard, or the hash of it that `render-signal hash-password` makes";
     EMAIL_ADDRESS: Text, RequiredForImap, "me@example.fr", "user name at the IMAP server";
-    EMAIL_PASSWORD: Secret, RequiredForImap, "an application password", "password at the IMAP server";
-    IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server";
+    EMAIL_PASSWORD: Secret, RequiredForImap, "an application password", "password at the IMAP server; not with IMAP_AUTH=oauth2";
+    IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server; with IMAP_AUTH=oauth2, unset = that of Google or Microsoft";
     PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the mails that Gmail pushes, and of /api/v1 where API_TOKEN_SCOPES says so";
     WEBHOOK_URL: Url, Required, "https://hook.eu2.make.com/…", "default target of webhooks, unless webhook_config names one";
 
     // Where mails come from.
-    MAIL_SOURCE: Text, Default(""), "maildir:/var/mail/me", "imap, maildir:PATH, or none; unset = imap if EMAIL_ADDRESS, EMAIL_PASSWORD or IMAP_SERVER is set, otherwise none: nothing is polled then, and that is said";
+    MAIL_SOURCE: Text, Default(""), "maildir:/var/mail/me", "imap, maildir:PATH, or none; unset = imap if EMAIL_ADDRESS, EMAIL_PASSWORD or IMAP_SERVER is set or IMAP_AUTH is oauth2, otherwise none: nothing is polled then, and that is said";
     IMAP_PORT: Int(1, 65_535), Default("993"), "993", "port of the IMAP server";
     IMAP_USE_SSL: Protection(ON_E), Default("true"), "true", "TLS from the first byte; off = STARTTLS, or plain for a loopback host";
     IMAP_SECURITY: Choice(&["tls", "starttls", "plain"]), Default(""), "tls", "how the connection is protected; unset = as IMAP_USE_SSL and the port say; plain for loopback hosts only";
     IMAP_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "further certificate authorities for the IMAP server (PEM)";
     IMAP_IDLE_REFRESH_SECONDS: Int(1, 1680), Default("120"), "60", "how long the server may be silent while it watches for new mail (IDLE) before the connection is tested; a dead one is noticed 30 s later at the latest";
+
+    // What opens the mailbox without a password.
+    IMAP_AUTH: Choice(&["password", "oauth2"]), Default("password"), "oauth2", "what opens the mailbox: EMAIL_PASSWORD, or access tokens (docs/OAUTH.md)";
+    IMAP_OAUTH_PROVIDER: Choice(&["google", "microsoft", "other"]), Default(""), "google", "who gives the access tokens; unset = as IMAP_SERVER says, or without it the domain of EMAIL_ADDRESS";
+    IMAP_OAUTH_CLIENT_ID or "GMAIL_CLIENT_ID": Text, Default(""), "1234-abc.apps.googleusercontent.com", "id of this program at the provider, where it was registered";
+    IMAP_OAUTH_CLIENT_SECRET or "GMAIL_CLIENT_SECRET": Secret, Default(""), "GOCSPX-…", "its secret; unset = a public client, as Microsoft has them";
+    IMAP_OAUTH_REFRESH_TOKEN or "GMAIL_REFRESH_TOKEN": Secret, Default(""), "1//0…", "what access tokens are asked for with; `render-signal oauth authorize` brings it";
+    IMAP_OAUTH_TENANT: Text, Default("common"), "example.fr", "with Microsoft: common, organizations, consumers, a domain or an id";
+    IMAP_OAUTH_SCOPE: Text, Default(""), "https://mail.google.com/", "what is asked for; unset = what the provider needs for IMAP";
+    IMAP_OAUTH_TOKEN_URL: Url, Default(""), "https://login.example.fr/token", "where tokens are given; unset = the provider's own address";
+    IMAP_OAUTH_AUTHORIZE_URL: Url, Default(""), "https://login.example.fr/authorize", "where a person agrees in a browser; unset = the provider's own address";
+    IMAP_OAUTH_DEVICE_URL: Url, Default(""), "https://login.example.fr/devicecode", "where a code for another device is given; unset = the provider's own address";
+    GMAIL_OAUTH_CHECK_INTERVAL_DAYS: Int(0, 366), Default("7"), "7", "how often it is checked that access tokens are given, where a client and a refresh token are set; 0 = never";
+    GMAIL_OAUTH_CHECK_DIR: Path, Default("deployment/data"), "/var/data", "folder of gmail_oauth_last_check.json and gmail_oauth_check_history.jsonl, shared with the PHP side";
+    GMAIL_OAUTH_TEST_TO: Text, Default(""), "me@example.fr", "who is sent a mail by each of these checks, through Gmail's API; unset = none is sent";
+    GMAIL_FROM_EMAIL: Text, Default(""), "me@gmail.com", "who sends it; unset = EMAIL_ADDRESS";
+    GMAIL_API_URL: Url, Default("https://gmail.googleapis.com"), "https://gmail.googleapis.com", "address of Gmail's API";
 
     // When it looks, and for whom.
     ENABLE_BACKGROUND_TASKS: Switch(ON_E), Default("true"), "true", "this worker may poll";
@@ -255,6 +272,8 @@ variables! {
     MAKE_WEBHOOK_API_KEY: Secret, Default(""), "a key", "the api_key that is sent to MAKE_WEBHOOK_CONTROL_URL";
 
     // Known, without effect.
+    GMAIL_OAUTH_CHECK_KEY: Secret, NoEffect, "a long random text", "key of the PHP page; the program makes the checks without being asked";
+    GMAIL_FROM_NAME: Text, NoEffect, "Signal", "the PHP side signs its mails with it";
     HTTPS_PROXY or "https_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "every request goes to its server directly: what is let out is decided by the address that is connected to";
     HTTP_PROXY or "http_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "as HTTPS_PROXY";
     ALL_PROXY or "all_proxy": Secret, NoEffect, "socks5://proxy.example.fr:1080", "as HTTPS_PROXY";

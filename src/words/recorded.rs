@@ -98,7 +98,7 @@ const WHOLE: [(&str, &str); 39] = [
 ];
 
 /// What stands before a reason, a colon between.
-const BEFORE: [(&str, &str); 11] = [
+const BEFORE: [(&str, &str); 12] = [
     ("it would be put in quarantine", "il serait mis en quarantaine"),
     ("refused", "refusé"),
     ("refused for now", "refusé pour l'instant"),
@@ -107,6 +107,10 @@ const BEFORE: [(&str, &str); 11] = [
     ("without a journal no change can wait for it", "sans journal, aucun changement ne peut l'attendre"),
     ("the journal cannot keep the change", "le journal ne peut pas garder le changement"),
     ("the connection failed", "la connexion a échoué"),
+    (
+        "the token endpoint gives no access token now",
+        "le fournisseur ne donne pas de jeton d'accès pour l'instant",
+    ),
     ("the journal refused the commit", "le journal a refusé l'écriture"),
     ("the journal could not be read", "le journal n'a pas pu être lu"),
     (
@@ -116,7 +120,7 @@ const BEFORE: [(&str, &str); 11] = [
 ];
 
 /// What stands around a number or a name.
-const AROUND: [(&str, &str, &str, &str); 10] = [
+const AROUND: [(&str, &str, &str, &str); 12] = [
     ("longer than ", " bytes: no link that is copied", "plus de ", " octets : ce n'est pas un lien à copier"),
     (
         "",
@@ -131,6 +135,18 @@ const AROUND: [(&str, &str, &str, &str); 10] = [
         ")",
     ),
     ("the Worker answered ", "", "le Worker a répondu ", ""),
+    (
+        "the permission to read the mailbox was withdrawn or has run out, and must be given anew with `render-signal oauth authorize` (",
+        ")",
+        "l'autorisation de lire la boîte a été retirée ou a expiré, et doit être redonnée avec «\u{a0}render-signal oauth authorize\u{a0}» (",
+        ")",
+    ),
+    (
+        "the token endpoint does not take the settings IMAP_OAUTH_… (",
+        ")",
+        "le fournisseur n'accepte pas les réglages IMAP_OAUTH_… (",
+        ")",
+    ),
     (
         "the sender address is longer than ",
         " bytes, so it is none",
@@ -239,6 +255,8 @@ mod tests {
     use render_signal_actors::egress::SendError;
     use render_signal_actors::mail::parse::{self, Unreadable};
     use render_signal_actors::mail::policy::RetryPolicy;
+    use render_signal_actors::oauth::TokenTrouble;
+    use render_signal_actors::oauth::grant::ServerRefusal;
     use render_signal_actors::r2::plan::Unplanned;
     use render_signal_actors::stored_mail::ContentGone;
     use render_signal_actors::webhook::outcome::retry::{self, Failed, Next};
@@ -287,6 +305,13 @@ mod tests {
         said.extend(gone.map(|one| one.to_string()));
         said.extend([Unplanned::TooLong, Unplanned::TooMany(50)].map(|one| one.to_string()));
         said.extend([given_up(Some(1)), given_up(None)]);
+        let refused = ServerRefusal { status: 400, error: "x".to_owned(), description: String::new() };
+        let tokens = [
+            TokenTrouble::Revoked(refused.clone()),
+            TokenTrouble::Settings(refused),
+            TokenTrouble::Away { why: reason(), again_at: None },
+        ];
+        said.extend(tokens.map(|trouble| trouble.to_string()));
         said
     }
 

@@ -53,6 +53,7 @@ mod make;
 mod malformed;
 mod monitoring;
 mod namesakes;
+mod oauth;
 mod offload;
 mod pages;
 mod php_config;

@@ -7,6 +7,7 @@
 //! Api ── a worker's API: requests with a token, streams of events
 //! Place ── one without servers: a Maildir, documents in files, commands
 //! Browser ── Chromium without a window, for the pages
+//! TokenServer ── who gives access tokens, and takes them back
 //! FullDisk ── a disk without space
 //! WallClock ── the clock of one program, set while it runs
 //! ```
@@ -22,6 +23,7 @@ pub(crate) mod full_disk;
 pub(crate) mod place;
 pub(crate) mod program;
 pub(crate) mod site;
+pub(crate) mod token_server;
 pub(crate) mod wall_clock;
 
 pub(crate) use full_disk::FullDisk;
@@ -32,4 +34,5 @@ pub(crate) use render_signal_testkit::{
     worker,
 };
 pub(crate) use site::Site;
+pub(crate) use token_server::TokenServer;
 pub(crate) use wall_clock::WallClock;

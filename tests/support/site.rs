@@ -29,8 +29,13 @@ pub(crate) struct Site {
 impl Site {
     /// A fresh one. The mailbox is empty, the receiver says yes, nothing limits the rate.
     pub(crate) async fn start() -> Self {
+        Self::of(Dovecot::start().await).await
+    }
+
+    /// The same with this mailbox.
+    pub(crate) async fn of(dovecot: Dovecot) -> Self {
         let folder = tempfile::Builder::new().prefix("rs-site-").tempdir().expect("a temporary folder");
-        let site = Self { dovecot: Dovecot::start().await, receiver: Receiver::start().await, folder };
+        let site = Self { dovecot, receiver: Receiver::start().await, folder };
         fs::create_dir(site.folder.path().join("debug")).expect("a configuration folder");
         site.configure("processing_prefs", &json!({ "rate_limit_per_hour": 0, "retry_delay_sec": 1 }));
         site

@@ -10,6 +10,7 @@ pub mod event;
 pub mod execute;
 pub mod files;
 pub mod guardian;
+pub(crate) mod heard;
 pub mod heavy;
 pub mod journal;
 pub mod load;

@@ -33,6 +33,7 @@ pub mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 mod trouble;
 mod visit;
 

@@ -13,8 +13,8 @@ use render_signal_actors::said;
 use url::Url;
 
 use crate::findings::Finding;
-use crate::health::Check;
-use crate::settings::{R2Settings, Settings};
+use crate::health::{Check, worker};
+use crate::settings::{MailSourceSettings, MailboxLogin, R2Settings, Settings};
 use crate::wiring;
 use crate::words::recorded;
 
@@ -42,7 +42,7 @@ pub(super) async fn look(settings: &Settings, policy: &Policy) -> Vec<Check> {
         bucket(settings),
         archive(settings)
     );
-    checks.insert(0, mailbox);
+    checks.splice(0..0, mailbox);
     checks.extend(bucket);
     checks.extend(archive);
     checks
@@ -103,10 +103,29 @@ fn no_answer() -> Said {
     said!("aucune réponse en {seconds} s", "no answer within {seconds} s")
 }
 
-async fn mailbox(settings: &Settings) -> Check {
+/// The mailbox, behind the access tokens if those open it.
+async fn mailbox(settings: &Settings) -> Vec<Check> {
     const NAME: &str = "mailbox";
-    let Some(mail) = &settings.mail else { return Check::new(NAME, Finding::MailboxMissing {}) };
-    let source = wiring::mail_source(mail);
+    let Some(mail) = &settings.mail else { return vec![Check::new(NAME, Finding::MailboxMissing {})] };
+    let world = World::real();
+    let fails = |why: String| {
+        let mailbox = wiring::mailbox_name(mail);
+        Check::new(NAME, Finding::MailboxFails { mailbox, why: recorded::said(why) })
+    };
+    let tokens = match wiring::oauth::tokens(settings, &world) {
+        Ok(tokens) => tokens.filter(|_| matches!(mail, MailSourceSettings::Imap(_, MailboxLogin::OAuth2))),
+        Err(failure) => return vec![fails(failure.message)],
+    };
+    let mut checks = Vec::new();
+    if let Some(tokens) = &tokens {
+        // What came of it is in the report.
+        drop(tokens.token().await);
+        checks.push(Check::of("oauth", worker::oauth::of_tokens(&tokens.report(), world.now())));
+    }
+    let source = match wiring::mail_source(mail, tokens.as_ref()) {
+        Ok(source) => source,
+        Err(failure) => return vec![fails(failure.message)],
+    };
     let mailbox = source.mailbox().to_owned();
     let looked = tokio::time::timeout(PATIENCE, async {
         let session = source.connect().await?;
@@ -119,7 +138,8 @@ async fn mailbox(settings: &Settings) -> Check {
         Ok(Err(error)) => Finding::MailboxFails { mailbox, why: recorded::said(error) },
         Err(_) => Finding::MailboxFails { mailbox, why: no_answer() },
     };
-    Check::new(NAME, finding)
+    checks.push(Check::new(NAME, finding));
+    checks
 }
 
 /// Connects, shakes hands, hangs up: nothing is posted.

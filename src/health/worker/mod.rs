@@ -11,6 +11,7 @@ mod deliveries;
 mod journal;
 mod lease;
 mod mailbox;
+pub(crate) mod oauth;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -59,7 +60,8 @@ pub(crate) fn readiness(answers: &Answers) -> Readiness {
     ];
     let redis = answers.redis.as_ref().map(upkeep::redis);
     let retention = answers.retention.as_ref().map(|rounds| upkeep::retention(rounds, now));
-    Readiness::of(always.into_iter().chain(redis).chain(retention).collect())
+    let oauth = answers.oauth.as_ref().map(|answer| oauth::judge(answer, now));
+    Readiness::of(always.into_iter().chain(redis).chain(retention).chain(oauth).collect())
 }
 
 fn answered<T>(name: &'static str, answer: &Result<T, Finding>, judge: impl FnOnce(&T) -> Check) -> Check {

@@ -49,6 +49,7 @@ fn well() -> Answers {
         redis: None,
         retention: None,
         idle: None,
+        oauth: None,
     }
 }
 
@@ -454,4 +455,67 @@ fn the_mailbox_is_unpolled_when_this_worker_is_settled_and_nobody_says_that_it_p
     assert!(!is_unpolled(&well(), Some(false), long_ago), "this one does");
     let idle = Answers { idle: Some(Idle::SwitchedOff), ..standing_by() };
     assert!(!is_unpolled(&idle, Some(false), long_ago), "as it was chosen");
+}
+
+#[test]
+fn access_tokens_are_told_by_what_helps_and_only_a_person_takes_the_worker_out() {
+    use render_signal_actors::oauth::check::CheckReport;
+    use render_signal_actors::oauth::check::files::CheckRecord;
+    use render_signal_actors::oauth::grant::ServerRefusal;
+    use render_signal_actors::oauth::{OAuthReport, ProviderName, TokenTrouble};
+
+    use crate::health::probe::OauthAnswer;
+
+    let said = || ServerRefusal { status: 400, error: "invalid_grant".into(), description: "gone".into() };
+    let report = |until: Option<i64>, trouble: Option<TokenTrouble>| OAuthReport {
+        provider: ProviderName::Google,
+        until: until.map(|minutes| now() + chrono::Duration::minutes(minutes)),
+        trouble,
+        unkept: None,
+    };
+    let away = TokenTrouble::Away { why: "no answer in time".into(), again_at: None };
+    let last = |hours: i64, success: bool| CheckReport {
+        since: now() - chrono::Duration::days(30),
+        last: Some(CheckRecord {
+            at: now() - chrono::Duration::hours(hours),
+            success,
+            message: "Token refused: HTTP 400 invalid_grant".into(),
+            details: serde_json::Map::new(),
+        }),
+        every: chrono::Duration::days(7),
+        trouble: None,
+        ours: true,
+    };
+    let never = CheckReport { last: None, ..last(0, true) };
+    let well = || report(Some(50), None);
+    let unkept = OAuthReport { unkept: Some("disk full".into()), ..well() };
+    let cases = [
+        (
+            report(None, None),
+            Some(last(1, true)),
+            true,
+            Severity::Ok,
+            "no access token was asked of Google yet",
+        ),
+        (well(), Some(last(1, true)), true, Severity::Ok, "counts for 50 min more; the last check"),
+        (report(Some(3), Some(away)), None, true, Severity::Warn, "at the moment: no answer in time"),
+        (
+            report(None, Some(TokenTrouble::Revoked(said()))),
+            None,
+            false,
+            Severity::Fail,
+            "(invalid_grant: gone)",
+        ),
+        (report(None, Some(TokenTrouble::Settings(said()))), None, false, Severity::Fail, "OAuth2 settings"),
+        (unkept, None, true, Severity::Warn, "could not be kept: disk full"),
+        (well(), Some(last(1, false)), true, Severity::Warn, "failed: Token refused"),
+        (well(), Some(last(9 * 24, true)), true, Severity::Warn, "one every 7 days"),
+        (well(), Some(never), true, Severity::Warn, "never checked"),
+    ];
+    for (tokens, check, ready, wanted, words) in cases {
+        let answer = OauthAnswer { tokens: Some(tokens), check };
+        let (is_ready, found, message) = state(&Answers { oauth: Some(answer), ..self::well() }, "oauth");
+        assert_eq!((is_ready, found), (ready, wanted), "{message}");
+        assert!(message.contains(words), "{message}");
+    }
 }

@@ -56,13 +56,22 @@ pub struct Dovecot {
 }
 
 impl Dovecot {
-    /// Starts one with an empty mailbox of [`USER`].
+    /// Starts one with an empty mailbox of [`USER`], opened by a password.
     pub async fn start() -> Self {
-        Self::start_for(ACCOUNT).await
+        Self::opened_by(ACCOUNT, None).await
     }
 
     /// Starts one with an empty mailbox of somebody else.
     pub async fn start_for(account: Account) -> Self {
+        Self::opened_by(account, None).await
+    }
+
+    /// Starts one that is opened by access tokens, too: it asks at this address whether one counts.
+    pub async fn with_tokens(introspection: &str) -> Self {
+        Self::opened_by(ACCOUNT, Some(introspection)).await
+    }
+
+    async fn opened_by(account: Account, introspection: Option<&str>) -> Self {
         // Dovecot refuses to serve mail as root: it runs as the user of its package then.
         let owner = if Uid::effective().is_root() {
             User::from_name("dovecot")
@@ -80,9 +89,12 @@ impl Dovecot {
             dovecot.folder.path(),
             &dovecot.owner.name,
             &dovecot.group(),
-            dovecot.plain_port,
-            dovecot.tls_port,
+            (dovecot.plain_port, dovecot.tls_port),
+            introspection.is_some(),
         );
+        if let Some(url) = introspection {
+            dovecot.write(settings::TOKENS, &settings::tokens(url));
+        }
         dovecot.write("dovecot.conf", &settings);
         for part in ["new", "cur", "tmp"] {
             fs::create_dir_all(dovecot.maildir().join(part)).expect("a Maildir");

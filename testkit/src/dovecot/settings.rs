@@ -2,9 +2,46 @@
 
 use std::path::Path;
 
-/// The text of `dovecot.conf`.
-pub(super) fn text(folder: &Path, user: &str, group: &str, plain_port: u16, tls_port: u16) -> String {
+/// Name of the file that says whom to ask about access tokens.
+pub(super) const TOKENS: &str = "dovecot-oauth2.conf.ext";
+
+/// The text of that file.
+pub(super) fn tokens(introspection: &str) -> String {
+    format!(
+        "\
+introspection_mode = auth
+introspection_url = {introspection}
+username_attribute = username
+active_attribute = active
+active_value = true
+"
+    )
+}
+
+/// The text of `dovecot.conf`; `tokens` = the mailbox can be opened by access tokens, too.
+pub(super) fn text(
+    folder: &Path,
+    user: &str,
+    group: &str,
+    (plain_port, tls_port): (u16, u16),
+    tokens: bool,
+) -> String {
     let folder = folder.display();
+    let (mechanisms, by_token) = match tokens {
+        false => ("plain login", String::new()),
+        true => (
+            "plain login xoauth2 oauthbearer",
+            format!(
+                "\
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/{TOKENS}
+}}
+"
+            ),
+        ),
+    };
     format!(
         "\
 protocols = imap
@@ -23,12 +60,12 @@ mail_location = maildir:~/Maildir
 mail_fsync = never
 mail_max_userip_connections = 200
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 ssl = yes
 ssl_cert = <{folder}/cert.pem
 ssl_key = <{folder}/key.pem
 imap_idle_notify_interval = 30 s
-passdb {{
+{by_token}passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/users
 }}

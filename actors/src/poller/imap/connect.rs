@@ -17,12 +17,13 @@ use tokio_rustls::client::TlsStream;
 
 use super::super::source::{MailboxStatus, SourceError};
 use super::bounds::{Ask, ConnectionBounds};
-use super::greeting::{greeting, starttls};
-use super::said::Secrets;
+use super::greeting::{capabilities, greeting, starttls};
+use super::login::{MailboxKey, log_in};
 use super::session::ImapSession;
 use super::watched::{Io, WatchedIo};
 use super::wire::{ServerVoice, Wire};
-use super::{ImapSecurity, ImapSettings, WATCHDOG};
+use super::{ImapLogin, ImapSecurity, ImapSettings, WATCHDOG};
+use crate::kernel::heard::Secrets;
 
 /// One address of several may take this long.
 const PER_ADDRESS: Duration = Duration::from_secs(10);
@@ -30,10 +31,13 @@ const PER_ADDRESS: Duration = Duration::from_secs(10);
 pub(super) type Connection = async_imap::Session<WatchedIo>;
 
 /// Connects, protects, logs in, selects.
-pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, SourceError> {
-    let voice = voice(settings);
-    let client = within("connecting", settings, open(settings, &voice)).await?;
-    let (mut session, can_idle) = within("logging in", settings, log_in(settings, client, &voice)).await?;
+pub(super) async fn connect(settings: &ImapSettings, login: &ImapLogin) -> Result<ImapSession, SourceError> {
+    let key = MailboxKey::of(login).await?;
+    let voice = voice(settings, &key);
+    let (client, offers) = within("connecting", settings, open(settings, &key, &voice)).await?;
+    let logged_in = within("logging in", settings, log_in(settings, &key, client, &offers, &voice)).await;
+    key.judge(login, &logged_in);
+    let (mut session, can_idle) = logged_in?;
     let selected = within("opening the mailbox", settings, async {
         let selected = exchange(&voice, session.select(&settings.mailbox)).await;
         selected.map_err(|error| match voice.explain(&error) {
@@ -58,13 +62,13 @@ pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, Sour
 }
 
 /// How the server's words are heard on one connection.
-fn voice(settings: &ImapSettings) -> ServerVoice {
-    let secrets = Secrets::new(&[&settings.user, settings.password.expose_secret()]);
+fn voice(settings: &ImapSettings, key: &MailboxKey<'_>) -> ServerVoice {
+    let secrets = Secrets::new(&[&settings.user, key.secret().expose_secret()]);
     ServerVoice { bounds: ConnectionBounds::default(), secrets }
 }
 
 /// A command of the library's own, under the bounds of one that asks for words only.
-async fn exchange<T>(voice: &ServerVoice, answer: impl Future<Output = T>) -> T {
+pub(super) async fn exchange<T>(voice: &ServerVoice, answer: impl Future<Output = T>) -> T {
     voice.bounds.asked(Ask::default(), 0);
     let answer = answer.await;
     voice.bounds.answered();
@@ -87,11 +91,15 @@ async fn within<T>(
     })
 }
 
-/// A protected stream, past the server's greeting.
-async fn open(settings: &ImapSettings, voice: &ServerVoice) -> Result<Client<WatchedIo>, SourceError> {
+/// A protected stream, past the server's greeting; for a token with what the server offers.
+async fn open(
+    settings: &ImapSettings,
+    key: &MailboxKey<'_>,
+    voice: &ServerVoice,
+) -> Result<(Client<WatchedIo>, Vec<String>), SourceError> {
     let server = format!("{}:{}", settings.host, settings.port);
     let mut tcp = dial(settings).await?;
-    let stream: Box<dyn Io> = match settings.security {
+    let mut stream: Box<dyn Io> = match settings.security {
         ImapSecurity::Tls => {
             let mut tls = encrypt(settings, tcp).await?;
             greeting(&mut tls, &voice.secrets).await?;
@@ -107,7 +115,11 @@ async fn open(settings: &ImapSettings, voice: &ServerVoice) -> Result<Client<Wat
             Box::new(encrypt(settings, tcp).await?)
         }
     };
-    Ok(Client::new(WatchedIo::new(stream, WATCHDOG, voice.bounds.clone())))
+    let offers = match key {
+        MailboxKey::Password(_) => Vec::new(),
+        MailboxKey::Token(_) => capabilities(&mut stream).await?,
+    };
+    Ok((Client::new(WatchedIo::new(stream, WATCHDOG, voice.bounds.clone())), offers))
 }
 
 async fn dial(settings: &ImapSettings) -> Result<TcpStream, SourceError> {
@@ -176,37 +188,6 @@ fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, SourceError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn log_in(
-    settings: &ImapSettings,
-    client: Client<WatchedIo>,
-    voice: &ServerVoice,
-) -> Result<(Connection, bool), SourceError> {
-    let login = client.login_with_capabilities(&settings.user, settings.password.expose_secret());
-    let login = exchange(voice, login).await;
-    let (mut session, capabilities) = login.map_err(|(error, _)| refusal(settings, voice.explain(&error)))?;
-    let capabilities = match capabilities {
-        Some(capabilities) => capabilities,
-        None => exchange(voice, session.capabilities()).await.map_err(|error| voice.explain(&error))?,
-    };
-    Ok((session, capabilities.has_str("IDLE")))
-}
-
-/// A login that failed: for good, as far as the server says, or for now.
-fn refusal(settings: &ImapSettings, error: SourceError) -> SourceError {
-    match error {
-        SourceError::Declined(why) => {
-            let why = format!("{} did not accept the login of {}: {why}", settings.host, settings.user);
-            // RFC 5530: the server cannot tell at the moment.
-            if why.contains("UNAVAILABLE") || why.contains("Temporary") {
-                SourceError::Unreachable(why)
-            } else {
-                SourceError::Refused(why)
-            }
-        }
-        other => other,
-    }
-}
-
 /// For a server that does not say UIDNEXT when the mailbox is opened.
 async fn uid_next(
     session: &mut Connection,
@@ -222,8 +203,12 @@ async fn uid_next(
 
 /// A logged-in connection of its own, for tests that play another mail program.
 #[cfg(test)]
-pub(super) async fn log_in_plain(settings: &ImapSettings) -> Result<Connection, SourceError> {
-    let voice = voice(settings);
-    let client = open(settings, &voice).await?;
-    Ok(log_in(settings, client, &voice).await?.0)
+pub(super) async fn log_in_plain(
+    settings: &ImapSettings,
+    login: &ImapLogin,
+) -> Result<Connection, SourceError> {
+    let key = MailboxKey::of(login).await?;
+    let voice = voice(settings, &key);
+    let (client, offers) = open(settings, &key, &voice).await?;
+    Ok(log_in(settings, &key, client, &offers, &voice).await?.0)
 }

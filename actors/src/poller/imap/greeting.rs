@@ -1,20 +1,22 @@
-//! The first words of a connection: the greeting, and STARTTLS. Before TLS anybody on the wire
-//! can answer, so a line is read byte by byte, is short, and is understood by its first words;
-//! the parser is not involved.
+//! The first words of a connection: the greeting, STARTTLS, and what the server offers before a login.
+//! Before TLS anybody on the wire can answer, so a line is read byte by byte, is short, and is
+//! understood by its first words; the parser is not involved.
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::super::source::SourceError;
-use super::said::Secrets;
 use super::wire::explain_io;
+use crate::kernel::heard::Secrets;
 
 /// The longest line, in bytes; a greeting may tell capabilities.
 const LINE: usize = 8 * 1024;
 /// Lines before the tagged answer, which are not looked at.
 const LINES: usize = 16;
-/// The tag of the only command.
+/// The tag of STARTTLS.
 const TAG: &str = "S1";
+/// The tag of CAPABILITY.
+const OFFERS: &str = "S2";
 
 /// Reads the greeting: the server speaks first.
 pub(super) async fn greeting<S: AsyncRead + Unpin>(
@@ -60,6 +62,35 @@ pub(super) async fn starttls(
         return nothing_behind(stream, server);
     }
     Err(SourceError::Protocol(format!("{server} does not answer STARTTLS and talks of other things")))
+}
+
+/// What the server offers to somebody who has not logged in.
+pub(super) async fn capabilities<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+) -> Result<Vec<String>, SourceError> {
+    let command = format!("{OFFERS} CAPABILITY\r\n");
+    let asked = async {
+        stream.write_all(command.as_bytes()).await?;
+        stream.flush().await
+    };
+    asked.await.map_err(|error: std::io::Error| explain_io(&error))?;
+    let mut offers = Vec::new();
+    for _ in 0..LINES {
+        let line = line(stream, "when it was asked what it offers").await?;
+        let (tag, rest) = split(&line);
+        let (word, rest) = split(rest);
+        if tag == OFFERS.as_bytes() && word.eq_ignore_ascii_case(b"OK") {
+            return Ok(offers);
+        }
+        if tag == OFFERS.as_bytes() {
+            break;
+        }
+        if tag == b"*" && word.eq_ignore_ascii_case(b"CAPABILITY") {
+            let words = String::from_utf8_lossy(rest);
+            offers = words.split_ascii_whitespace().map(str::to_owned).collect();
+        }
+    }
+    Err(SourceError::Protocol("the server does not tell what it offers".to_owned()))
 }
 
 /// What comes in plain behind the answer would be taken for the server's once TLS protects it

@@ -2,12 +2,12 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `connect` | TCP, TLS, LOGIN, SELECT |
-//! | `greeting` | the greeting and STARTTLS, read without the parser |
+//! | `connect` | TCP, TLS, SELECT |
+//! | `greeting` | the greeting, STARTTLS and what is offered, read without the parser |
+//! | `login`, `sasl` | LOGIN with a password, AUTHENTICATE with an access token |
 //! | `watched` | the byte stream, which fails when nothing comes for 30 s |
 //! | `guard`, `items` | what of it the parser may see |
 //! | `bounds` | how much may come, and how long it may take |
-//! | `said` | the server's words, fit to be shown |
 //! | `wire` | commands and answers, IDLE |
 //! | `session` | the port's calls as commands |
 //! | `answers` | answers as the port's values, UID sets |
@@ -23,7 +23,8 @@ mod greeting;
 mod guard;
 mod items;
 mod listing;
-mod said;
+mod login;
+mod sasl;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -31,12 +32,14 @@ mod watched;
 mod wire;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::source::{MailSource, MailboxSession, SourceError};
+use super::tokens::AccessTokens;
 
 /// No exchange takes longer than this without a byte from the server; what all the waiting for
 /// one answer may take is in `bounds`.
@@ -53,7 +56,7 @@ pub enum ImapSecurity {
     Plain,
 }
 
-/// Where the mailbox is and how to get in.
+/// Where the mailbox is, and whose it is.
 #[derive(Debug, Clone)]
 pub struct ImapSettings {
     /// Host name or address; also what the certificate must be for.
@@ -64,8 +67,6 @@ pub struct ImapSettings {
     pub security: ImapSecurity,
     /// User name.
     pub user: String,
-    /// Password. Never logged.
-    pub password: SecretString,
     /// PEM file with further certificate authorities, beside the public ones.
     pub ca_file: Option<PathBuf>,
     /// Name of the mailbox, such as `INBOX`.
@@ -78,21 +79,37 @@ pub struct ImapSettings {
 impl ImapSettings {
     /// Servers may end an IDLE after 30 minutes (RFC 2177).
     pub const MAX_IDLE_REFRESH: Duration = Duration::from_secs(28 * 60);
+
+    /// What the mailbox is called, whatever opens it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}/{}", self.host, self.user, self.mailbox)
+    }
+}
+
+/// What opens a mailbox. Never logged.
+#[derive(Debug, Clone)]
+pub enum ImapLogin {
+    /// A password.
+    Password(SecretString),
+    /// Access tokens, one for each connection.
+    Tokens(Arc<dyn AccessTokens>),
 }
 
 /// A mailbox on an IMAP server.
 #[derive(Debug)]
 pub struct ImapSource {
     settings: ImapSettings,
+    login: ImapLogin,
     name: String,
 }
 
 impl ImapSource {
     /// Of these settings. Nothing is contacted yet.
     #[must_use]
-    pub fn new(settings: ImapSettings) -> Self {
-        let name = format!("{}/{}/{}", settings.host, settings.user, settings.mailbox);
-        Self { settings, name }
+    pub fn new(settings: ImapSettings, login: ImapLogin) -> Self {
+        let name = settings.name();
+        Self { settings, login, name }
     }
 }
 
@@ -103,6 +120,6 @@ impl MailSource for ImapSource {
     }
 
     async fn connect(&self) -> Result<Box<dyn MailboxSession>, SourceError> {
-        Ok(Box::new(connect::connect(&self.settings).await?))
+        Ok(Box::new(connect::connect(&self.settings, &self.login).await?))
     }
 }

@@ -12,8 +12,8 @@ use super::super::source::{SourceError, Wake};
 use super::WATCHDOG;
 use super::bounds::{Ask, ConnectionBounds};
 use super::guard::Breach;
-use super::said::Secrets;
 use super::watched::WatchedIo;
+use crate::kernel::heard::Secrets;
 
 /// An IDLE that was begun.
 #[derive(Debug)]

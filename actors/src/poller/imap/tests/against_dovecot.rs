@@ -8,9 +8,9 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::dovecot::Dovecot;
+use super::dovecot::{Dovecot, login};
 use crate::messages::Source;
-use crate::poller::imap::{ImapSecurity, ImapSettings, ImapSource};
+use crate::poller::imap::{ImapLogin, ImapSecurity, ImapSettings, ImapSource};
 use crate::poller::source::{
     BUDGET, ListScope, LoadPart, LoadRequest, LoadedBody, MailSource as _, MailboxItem, MailboxSession, Sink,
     SourceError, Wake,
@@ -20,11 +20,11 @@ const ALL: ListScope = ListScope { above: 0, unseen: true, since: None };
 const UNREAD: ListScope = ListScope { above: 1_000, unseen: true, since: None };
 
 async fn open(settings: ImapSettings) -> Box<dyn MailboxSession> {
-    ImapSource::new(settings).connect().await.unwrap()
+    ImapSource::new(settings, login()).connect().await.unwrap()
 }
 
 async fn refused(settings: ImapSettings) -> SourceError {
-    match ImapSource::new(settings).connect().await {
+    match ImapSource::new(settings, login()).connect().await {
         Ok(_) => panic!("it connected"),
         Err(error) => error,
     }
@@ -212,15 +212,16 @@ async fn without_tls_only_loopback_is_accepted() {
 #[tokio::test]
 async fn a_wrong_password_and_a_missing_mailbox_are_named_and_no_secret_is_told() {
     let dovecot = Dovecot::start().await;
-    let password = SecretString::from("falsch-1234");
-    let error = refused(ImapSettings { password, ..dovecot.settings(ImapSecurity::Plain) }).await;
+    let wrong = ImapLogin::Password(SecretString::from("falsch-1234"));
+    let source = ImapSource::new(dovecot.settings(ImapSecurity::Plain), wrong);
+    let Err(error) = source.connect().await else { panic!("it connected") };
     assert!(matches!(&error, SourceError::Refused(why) if why.contains("me@example.fr")), "{error}");
     assert!(!error.to_string().contains("falsch-1234"));
     let error =
         refused(ImapSettings { mailbox: "Nirgendwo".to_owned(), ..dovecot.settings(ImapSecurity::Plain) })
             .await;
     assert!(error.to_string().contains("Nirgendwo"), "{error}");
-    let shown = format!("{:?}", ImapSource::new(dovecot.settings(ImapSecurity::Tls)));
+    let shown = format!("{:?}", ImapSource::new(dovecot.settings(ImapSecurity::Tls), login()));
     assert!(!shown.contains("asse"), "{shown}");
 }
 

@@ -7,7 +7,7 @@ use render_signal_testkit::dovecot::{Account, Dovecot as Server};
 use secrecy::SecretString;
 
 use crate::poller::imap::connect;
-use crate::poller::imap::{ImapSecurity, ImapSettings};
+use crate::poller::imap::{ImapLogin, ImapSecurity, ImapSettings};
 
 const ACCOUNT: Account = Account {
     user: "me@example.fr",
@@ -15,6 +15,11 @@ const ACCOUNT: Account = Account {
     password: "mot \"de\" p\\asse à moi",
     certified: &["localhost"],
 };
+
+/// What opens it.
+pub(super) fn login() -> ImapLogin {
+    ImapLogin::Password(SecretString::from(ACCOUNT.password))
+}
 
 /// Dropping it kills it.
 pub(super) struct Dovecot(Server);
@@ -35,7 +40,6 @@ impl Dovecot {
             port,
             security,
             user: ACCOUNT.user.to_owned(),
-            password: SecretString::from(ACCOUNT.password),
             ca_file,
             mailbox: "INBOX".to_owned(),
             idle_refresh: Duration::from_secs(120),
@@ -44,7 +48,7 @@ impl Dovecot {
 
     /// Puts mails into the mailbox, over a connection of its own.
     pub(super) async fn append(&self, mails: &[&str], flags: Option<&str>) {
-        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain)).await.unwrap();
+        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain), &login()).await.unwrap();
         for mail in mails {
             client.append("INBOX", flags, None, mail).await.unwrap();
         }
@@ -53,7 +57,7 @@ impl Dovecot {
 
     /// UIDs found by a search, over a connection of its own.
     pub(super) async fn search(&self, query: &str) -> Vec<u32> {
-        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain)).await.unwrap();
+        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain), &login()).await.unwrap();
         client.examine("INBOX").await.unwrap();
         let mut uids: Vec<u32> = client.uid_search(query).await.unwrap().into_iter().collect();
         client.logout().await.unwrap();
@@ -63,7 +67,7 @@ impl Dovecot {
 
     /// Removes mails for good.
     pub(super) async fn expunge(&self, uids: &str) {
-        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain)).await.unwrap();
+        let mut client = connect::log_in_plain(&self.settings(ImapSecurity::Plain), &login()).await.unwrap();
         client.select("INBOX").await.unwrap();
         client.run_command_and_check_ok(format!("UID STORE {uids} +FLAGS.SILENT (\\Deleted)")).await.unwrap();
         client.run_command_and_check_ok("EXPUNGE").await.unwrap();

@@ -6,4 +6,5 @@ mod agreement;
 mod dovecot;
 mod hostile;
 mod scripted;
+mod tokens;
 mod whole;

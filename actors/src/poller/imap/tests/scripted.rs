@@ -8,10 +8,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStrea
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::kernel::heard::Secrets;
 use crate::messages::Source;
 use crate::poller::imap::WATCHDOG;
 use crate::poller::imap::bounds::ConnectionBounds;
-use crate::poller::imap::said::Secrets;
 use crate::poller::imap::session::ImapSession;
 use crate::poller::imap::watched::WatchedIo;
 use crate::poller::imap::wire::{ServerVoice, Wire};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::dovecot::Dovecot;
+use super::dovecot::{Dovecot, login};
 use crate::poller::imap::{ImapSecurity, ImapSource};
 use crate::poller::tests::support::{Rig, until};
 
@@ -11,7 +11,7 @@ async fn mails_are_taken_in_marked_and_found_again_after_the_server_was_killed()
     let mut dovecot = Dovecot::start().await;
     let mails: Vec<String> = (0..300).map(|n| format!("backlog {n}\r\n")).collect();
     dovecot.append(&mails.iter().map(String::as_str).collect::<Vec<_>>(), None).await;
-    let rig = Rig::start_on(ImapSource::new(dovecot.settings(ImapSecurity::Tls)));
+    let rig = Rig::start_on(ImapSource::new(dovecot.settings(ImapSecurity::Tls), login()));
     rig.answers.lock().unwrap().flags = true;
     rig.grant().await;
     until(async || rig.received().await.len() == 300).await;

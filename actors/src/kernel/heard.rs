@@ -1,4 +1,5 @@
-//! The server's words, fit to be shown.
+//! The words of servers, fit to be shown: without the secrets they were told, without what a
+//! terminal obeys, and short.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -17,9 +18,9 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 
-/// The words of our LOGIN, which a server may echo.
+/// What a server was told in confidence, and may echo.
 #[derive(Clone, Default)]
-pub(super) struct Secrets(Vec<SecretString>);
+pub(crate) struct Secrets(Vec<SecretString>);
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,7 +30,7 @@ impl std::fmt::Debug for Secrets {
 
 impl Secrets {
     /// These, and as they stand in a quoted string.
-    pub(super) fn new(words: &[&str]) -> Self {
+    pub(crate) fn new(words: &[&str]) -> Self {
         let quoted = |word: &str| word.replace('\\', "\\\\").replace('"', "\\\"");
         let mut all: Vec<String> = words.iter().flat_map(|word| [quoted(word), (*word).to_owned()]).collect();
         all.retain(|word| !word.is_empty());
@@ -39,9 +40,9 @@ impl Secrets {
         Self(all.into_iter().map(SecretString::from).collect())
     }
 
-    /// What the server said, without the words of our LOGIN in any usual writing, without what
+    /// What the server said, without the secrets in any usual writing, without what
     /// a terminal would obey, and not too long.
-    pub(super) fn said(&self, text: &[u8]) -> String {
+    pub(crate) fn said(&self, text: &[u8]) -> String {
         let text = self.without_encoded(&String::from_utf8_lossy(text));
         let text = self.0.iter().fold(text, |text, secret| without(&text, secret.expose_secret()));
         let mut shown: String = text.chars().take(SHOWN).map(printable).collect();
