@@ -101,7 +101,7 @@ pub(crate) struct SimDocuments {
     pub(crate) version: Bell,
     pub(crate) chaos: Chaos,
     /// The store answers nobody: an outage.
-    silent: Arc<AtomicBool>,
+    pub(crate) silent: Arc<AtomicBool>,
 }
 
 impl SimDocuments {
