@@ -76,6 +76,7 @@ impl Narrator {
             | TypedEvent::Rate(_)
             | TypedEvent::Check(_)
             | TypedEvent::Lease(_)
+            | TypedEvent::Scenario(_)
             | TypedEvent::Session(_)
             | TypedEvent::MagicLink(_)
             | TypedEvent::Archive(_) => None,

@@ -13,6 +13,7 @@ mod bell;
 mod chaos;
 mod checked;
 mod mailbox;
+mod operator;
 mod ports;
 mod receiver;
 mod rules;

@@ -1,5 +1,6 @@
 //! The other ports: lease, documents, copies, receivers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::store::{
-    DocumentChange, DocumentStore, Revision, StoreError, StoreReading, WriteReceipt,
+    DocumentChange, DocumentStore, Precondition, Revision, StoreError, StoreReading, WriteReceipt,
 };
 use render_signal_actors::egress::{Answer, SendError};
 use render_signal_actors::lock::store::{LeaseAnswer, LeaseError, LeaseStore, Renewal};
@@ -99,16 +100,49 @@ pub(crate) struct SimDocuments {
     pub(crate) values: Arc<Mutex<std::collections::BTreeMap<Key, Value>>>,
     pub(crate) version: Bell,
     pub(crate) chaos: Chaos,
+    /// The store answers nobody: an outage.
+    pub(crate) silent: Arc<AtomicBool>,
 }
 
 impl SimDocuments {
     pub(crate) fn new(chaos: Chaos) -> Self {
-        Self { values: Arc::default(), version: Bell::default(), chaos }
+        Self { values: Arc::default(), version: Bell::default(), chaos, silent: Arc::default() }
     }
 
     pub(crate) fn put(&self, key: Key, value: Value) {
         self.values.lock().unwrap().insert(key, value);
         self.version.ring();
+    }
+
+    pub(crate) fn value(&self, key: Key) -> Option<Value> {
+        self.values.lock().unwrap().get(&key).cloned()
+    }
+
+    /// An outage begins, or ends.
+    #[allow(dead_code, reason = "the tests of panics know no outage")]
+    pub(crate) fn be_silent(&self, silent: bool) {
+        self.silent.store(silent, Ordering::SeqCst);
+    }
+
+    fn stands(&self, key: Key) -> StoreReading {
+        self.value(key).map_or(StoreReading::Absent, |value| {
+            let text = value.to_string();
+            StoreReading::Found { revision: Revision::of(&text), text }
+        })
+    }
+
+    fn compare_and_set(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
+        let is_as_believed = match (&change.expected, self.stands(change.key)) {
+            (Precondition::Absent, StoreReading::Absent) => true,
+            (Precondition::Revision(believed), StoreReading::Found { revision, .. }) => *believed == revision,
+            _ => false,
+        };
+        if !is_as_believed {
+            return Err(StoreError::Conflict(change.key));
+        }
+        self.put(change.key, change.value.clone());
+        let revision = Revision::of(&change.value.to_string());
+        Ok(WriteReceipt { revision, stored_in: self.name(), degraded: None })
     }
 }
 
@@ -119,17 +153,11 @@ impl DocumentStore for SimDocuments {
     }
 
     async fn read(&self, key: Key) -> Result<StoreReading, StoreError> {
-        let failed = |_| StoreError::Unreadable { what: format!("{key}"), why: "no answer".to_owned() };
-        self.chaos
-            .through("documents.read", || match self.values.lock().unwrap().get(&key) {
-                Some(value) => {
-                    let text = value.to_string();
-                    StoreReading::Found { revision: Revision(text.clone()), text }
-                }
-                None => StoreReading::Absent,
-            })
-            .await
-            .map_err(failed)
+        let failed = || StoreError::Unreadable { what: format!("{key}"), why: "no answer".to_owned() };
+        if self.silent.load(Ordering::SeqCst) {
+            return Err(failed());
+        }
+        self.chaos.through("documents.read", || self.stands(key)).await.map_err(|_| failed())
     }
 
     async fn changed(&self) {
@@ -137,9 +165,11 @@ impl DocumentStore for SimDocuments {
     }
 
     async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError> {
-        self.put(change.key, change.value.clone());
-        let revision = Revision(change.value.to_string());
-        Ok(WriteReceipt { revision, stored_in: self.name(), degraded: None })
+        let failed = || StoreError::Unwritable { what: change.key.to_string(), why: "no answer".to_owned() };
+        if self.silent.load(Ordering::SeqCst) {
+            return Err(failed());
+        }
+        self.chaos.through("documents.write", || self.compare_and_set(change)).await.map_err(|_| failed())?
     }
 }
 

@@ -26,6 +26,7 @@ use serde_json::json;
 use crate::chaos::Chaos;
 use crate::checked::{Checked, JournalFaults};
 use crate::mailbox::{Message, Server};
+use crate::operator::Operator;
 use crate::ports::{Registry, SimDocuments, SimLease, SimLinks, SimReceiver};
 use crate::receiver::Inbox;
 use crate::rules::{Fate, Rules};
@@ -49,6 +50,7 @@ struct Stage {
     inbox: Inbox,
     registry: Registry,
     documents: SimDocuments,
+    operator: Operator,
     env: Arc<EnvDefaults>,
 }
 
@@ -71,9 +73,17 @@ pub(crate) async fn play(seed: u64, chaos: Chaos) {
     let documents = SimDocuments::new(chaos.clone());
     let limit = limit(seed);
     documents.put(Key::ProcessingPrefs, json!({"rate_limit_per_hour": limit, "webhook_timeout_sec": 30}));
+    let env = Arc::new(EnvDefaults {
+        senders: vec!["camille@ex.com".to_owned()],
+        active_start_hour: 0,
+        active_end_hour: 24,
+        active_days: vec![0, 1, 2, 3, 4, 5, 6],
+        webhook_url: "https://hook.example.com/recv".to_owned(),
+        offload: !seed.is_multiple_of(3),
+        ..EnvDefaults::default()
+    });
     let stage = Stage {
         seed,
-        world,
         chaos: chaos.clone(),
         journal: Arc::new(Checked::new(inner, faults, inbox.clone())),
         server: Server::new(),
@@ -81,15 +91,9 @@ pub(crate) async fn play(seed: u64, chaos: Chaos) {
         inbox,
         registry: Registry::default(),
         documents,
-        env: Arc::new(EnvDefaults {
-            senders: vec!["camille@ex.com".to_owned()],
-            active_start_hour: 0,
-            active_end_hour: 24,
-            active_days: vec![0, 1, 2, 3, 4, 5, 6],
-            webhook_url: "https://hook.example.com/recv".to_owned(),
-            offload: !seed.is_multiple_of(3),
-            ..EnvDefaults::default()
-        }),
+        operator: Operator::new(world.clone(), Arc::clone(&env)),
+        env,
+        world,
     };
     let workers = 1 + seed % 2;
     let running: Vec<_> =
@@ -102,6 +106,7 @@ pub(crate) async fn play(seed: u64, chaos: Chaos) {
         // A worker only ends by panicking: an invariant was broken inside it.
         (ended, _, _) = futures::future::select_all(running) => panic!("{}", ended.unwrap_err()),
     }
+    check_documents(&stage).await;
     check_rebuild(&stage).await;
     check_rate(&stage).await;
     tell(&stage).await;
@@ -143,8 +148,9 @@ async fn keep_a_worker(stage: Stage, number: u64) {
 
 async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> system::System {
     let worker = format!("sim/{number}/{life}");
-    let documents = SimDocuments { chaos: chaos.clone(), ..stage.documents.clone() };
-    let active: ActiveDocuments = load::load(&documents, &stage.env, None, stage.world.now()).await;
+    let authority = SimDocuments { chaos: chaos.clone(), ..stage.documents.clone() };
+    let documents = stage.operator.stores(authority, stage.journal.clone());
+    let active: ActiveDocuments = load::load(documents.as_ref(), &stage.env, None, stage.world.now()).await;
     let policy = active.policy(&stage.env, 1);
     let world = stage.world.clone();
     system::start(&system::Parts {
@@ -155,7 +161,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
         journal: stage.journal.clone(),
         policy: Arc::new(ArcSwap::from_pointee(policy)),
         defaults: Arc::clone(&stage.env),
-        documents: Arc::new(documents),
+        documents,
         lease: Arc::new(SimLease { registry: stage.registry.clone(), worker, chaos: chaos.clone() }),
         lease_ttl: Duration::from_secs(30),
         source: Some(Arc::new(SimSource {
@@ -183,7 +189,7 @@ async fn weather(stage: &Stage) {
     let mut sent = 0;
     while began.elapsed() < STORM || sent < mails {
         tokio::time::sleep(Duration::from_secs(stage.chaos.below(120))).await;
-        match stage.chaos.below(12) {
+        match stage.chaos.below(15) {
             0 => stage.server.renumber(),
             1 if stage.server.count() > 0 => stage.server.move_away(stage.chaos.below(stage.server.count())),
             2 => stage.server.move_back(),
@@ -194,6 +200,12 @@ async fn weather(stage: &Stage) {
             4 => stage
                 .documents
                 .put(Key::WebhookConfig, json!({"webhook_time_start": "14h00", "webhook_time_end": "18h00"})),
+            5 => stage.documents.be_silent(stage.chaos.below(2) == 0),
+            6 | 7 => {
+                // A command of his own: if it dies, no worker does.
+                let authority = SimDocuments { chaos: stage.chaos.for_worker(), ..stage.documents.clone() };
+                stage.operator.change(authority, stage.journal.clone()).await;
+            }
             _ if sent < mails => {
                 sent += 1;
                 arrive(stage, sent);
@@ -202,6 +214,7 @@ async fn weather(stage: &Stage) {
         }
     }
     stage.server.move_back();
+    stage.documents.be_silent(false);
     stage.documents.put(Key::WebhookConfig, json!({"webhook_sending_enabled": true}));
     stage.chaos.calm();
     stage.chaos.note("calm".to_owned());
@@ -216,6 +229,15 @@ async fn weather(stage: &Stage) {
             }
             Some(_) => {}
         }
+    }
+}
+
+/// Whatever the operator was told is done is with the authority.
+async fn check_documents(stage: &Stage) {
+    let checked = stage.operator.check(&stage.documents, stage.journal.clone());
+    if let Err(why) = stage.journal.quietly(checked).await {
+        tell(stage).await;
+        panic!("{why}");
     }
 }
 
