@@ -126,7 +126,12 @@ async fn scenarios_follow_the_settings_and_a_person_until_make_agrees() {
     worker.start().await;
     let asked = make.asked.lock().unwrap().len();
     let on = json!({"enable": true});
-    let (_, told) = call(worker.port(), "POST", "/api/make/toggle_all", &on).await;
+    // Until it holds the lease again nobody polls, and nothing is recorded.
+    let told = until("a worker that polls", PATIENCE, async || {
+        let (status, told) = call(worker.port(), "POST", "/api/make/toggle_all", &on).await;
+        if status == 409 { Err(told.to_string()) } else { Ok(told) }
+    })
+    .await;
     assert_eq!(told["success"], json!(true), "{told}");
     assert!(make.all(true));
     let calls: Vec<_> = make.asked.lock().unwrap()[asked..].to_vec();
