@@ -245,6 +245,7 @@ async fn a_receiver_that_cannot_be_reached_is_in_the_log() {
     let mut site = Site::start().await;
     let mut worker = site.worker("worker");
     worker.set("PROCESS_API_TOKEN", TOKEN);
+    worker.set("API_TOKEN_SCOPES", "read");
     worker.start().await;
     site.receiver.close().await;
     let mails = vec![mails::recadrage()];

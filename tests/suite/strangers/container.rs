@@ -9,6 +9,8 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const SIGNAL: u32 = 10_001;
+/// Where the program is in the image.
+const IN_THE_IMAGE: &str = "/usr/local/libexec/render-signal";
 
 /// A folder with a program in place of ours, which says what it may do.
 struct Container(TempDir);
@@ -22,6 +24,12 @@ impl Container {
         let program = container.at("bin/render-signal");
         fs::write(&program, "#!/bin/sh\necho \"said: $*\"\ncat /proc/self/status\n").expect("a program");
         open_to_all(&program);
+        // The script of the image, but for the place of the program.
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deployment/entrypoint.sh");
+        let script = fs::read_to_string(script).expect("the script");
+        assert_eq!(script.matches(IN_THE_IMAGE).count(), 1);
+        let ours = script.replace(IN_THE_IMAGE, &program.display().to_string());
+        fs::write(container.at("entrypoint.sh"), ours).expect("a script");
         container
     }
 
@@ -30,12 +38,10 @@ impl Container {
     }
 
     fn start(&self, data: &str, config: &str) -> Output {
-        let path = std::env::var("PATH").expect("a PATH");
         Command::new("sh")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("deployment/entrypoint.sh"))
+            .arg(self.at("entrypoint.sh"))
             .args(["serve", "--now"])
             .current_dir("/")
-            .env("PATH", format!("{}:{path}", self.at("bin").display()))
             .env("DATA_DIR", self.at(data))
             .env("CONFIG_DIR", self.at(config))
             .output()
