@@ -198,20 +198,22 @@ async fn connection(mut stream: TcpStream, state: &Mutex<ProviderState>) -> io::
     let (read, mut write) = stream.split();
     let mut reader = Reader::new(read);
     while let Some(request) = reader.request().await? {
-        let mut state = state.lock().unwrap();
-        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-        let said = match (request.method.as_str(), path) {
-            _ if state.away => answer(503, "application/json", "", "{}"),
-            ("GET", "/authorize") => authorize(&mut state, &fields(query.as_bytes())),
-            _ => {
-                let (status, body) = respond(&mut state, path, &request);
-                answer(status, "application/json", "", &body.to_string())
-            }
-        };
-        drop(state);
+        let said = answered(&mut state.lock().unwrap(), &request);
         write.write_all(&said).await?;
     }
     Ok(())
+}
+
+fn answered(state: &mut ProviderState, request: &Request) -> Vec<u8> {
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    match (request.method.as_str(), path) {
+        _ if state.away => answer(503, "application/json", "", "{}"),
+        ("GET", "/authorize") => authorize(state, &fields(query.as_bytes())),
+        _ => {
+            let (status, body) = respond(state, path, request);
+            answer(status, "application/json", "", &body.to_string())
+        }
+    }
 }
 
 fn fields(form: &[u8]) -> BTreeMap<String, String> {
