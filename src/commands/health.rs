@@ -64,7 +64,7 @@ pub(super) async fn run(args: &HealthArgs, out: &mut Output) -> CommandResult {
 
 fn nobody(address: SocketAddr, why: &str) -> render_signal_actors::kernel::said::Said {
     said!(
-        "le serveur de {address} ne répond pas\u{a0}: {why} ; tourne-t-il ici, et avec ce PORT ?",
+        "le serveur de {address} ne répond pas\u{a0}: {why}\u{a0}; tourne-t-il ici, et avec ce PORT\u{a0}?",
         "the server at {address} does not answer: {why}; does it run here, and with this PORT?"
     )
 }

@@ -46,6 +46,10 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("lease.acquired", "bail pris", "lease taken"),
     ("lease.taken_over", "bail repris à un autre", "lease taken over"),
     ("lease.released", "bail rendu", "lease given back"),
+    ("scenarios.followed", "scénarios Make suivis", "Make scenarios followed"),
+    ("scenarios.requested", "scénarios Make à changer", "Make scenarios to be switched"),
+    ("scenarios.confirmed", "scénarios Make changés", "Make scenarios switched"),
+    ("scenarios.refused", "changement refusé par Make", "switch refused by Make"),
     ("config.changed", "document changé", "document changed"),
     (
         "config.deferred",
