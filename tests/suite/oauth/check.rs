@@ -44,7 +44,7 @@ async fn whoever_polls_checks_when_it_is_due_and_a_check_that_fails_is_an_alert(
     assert_eq!(last["message"], "Mail sent");
     assert_eq!(last["details"]["gmail_message_id"], "m1");
     assert_eq!(oauth["detail"]["last_check"]["last_run_ts"], last["last_run_ts"], "{oauth}");
-    assert_eq!(scene.checks(), [last.clone()]);
+    assert_eq!(scene.checks(), std::slice::from_ref(&last));
     let mails = scene.provider.mails();
     assert!(mails[0].contains("To: you@example.fr\r\n"), "{mails:?}");
     let metrics = scene.worker.get("/metrics").await.body;
