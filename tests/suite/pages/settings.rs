@@ -290,6 +290,12 @@ async fn two_stores_that_disagree_are_shown_side_by_side_and_somebody_decides() 
     set(1).await;
     let mut worker = place.worker("worker");
     worker.start().await;
+    // What the store held is known to others once the worker has recorded it.
+    until("the first version in the history", PATIENCE, async || {
+        let told = place.run(&["events", "show", "config-processing_prefs"]).await;
+        ensure(told.out.contains("config.changed"), || format!("{told:?}"))
+    })
+    .await;
     redis.kill();
     set(22).await;
     worker.kill();
