@@ -59,7 +59,7 @@ pub struct ScenarioControl {
 /// tries at once.
 #[derive(Debug, Default)]
 struct Tries {
-    /// Version of the wish's last record, so that a new wish is not held up by an old one.
+    /// What was wished and by whom, so that a new wish is not held up by an old one.
     of: Option<(bool, String)>,
     failures: u32,
     not_before: Option<Instant>,
